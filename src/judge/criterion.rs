@@ -1,0 +1,47 @@
+//! What a check tolerates and what it forbids outright.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The null hypothesis of harm, one line: canary rate <= `ratio` * baseline rate + `delta`.
+/// `1.1x` is ratio 1.1, delta 0; `0.05pp` is ratio 1, delta 0.0005; `1.1x + 0.05pp` is both.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tolerance {
+    /// >= 1 in a plan (0 makes `delta` an absolute limit); finite, at most 1000.
+    pub ratio: f64,
+    /// A share of requests, 0 to 1.
+    pub delta: f64,
+}
+
+impl Default for Tolerance {
+    /// 1.10x: measured to cost 1.4 times the failures of a strict 1.0 at a doubling.
+    fn default() -> Self {
+        Self { ratio: 1.1, delta: 0.0 }
+    }
+}
+
+/// A plain threshold on raw values, outside alpha and journalled as such. May revert or pause, never promote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Limit {
+    pub kind: LimitKind,
+    /// Fewer canary requests in a look than this, and the look says nothing.
+    pub min_requests: u64,
+    /// How long the limit must be broken without a healthy look between. Zero: one look.
+    pub lasting: Duration,
+    pub then: LimitAction,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitKind {
+    /// The canary's share of failures in a look is above this share, 0 to 1.
+    ErrorsAbove(f64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitAction {
+    Revert,
+    Pause,
+}

@@ -1,0 +1,7 @@
+//! Tidegate: progressive rollouts that open step by step and shut by themselves when the tide turns.
+//!
+//! Read in this order: [`domain`] (the words), [`judge`] (is the canary worse?), [`plan`] (what was asked for).
+
+pub mod domain;
+pub mod judge;
+pub mod plan;
