@@ -2,6 +2,9 @@
 //!
 //! Read in this order: [`domain`] (the words), [`judge`] (is the canary worse?), [`plan`] (what was asked for).
 
+pub mod clock;
 pub mod domain;
+pub mod engine;
 pub mod judge;
 pub mod plan;
+pub mod store;

@@ -1,0 +1,93 @@
+//! Numbers on their way to the judge: cumulative samples, and what is asked of a source.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Arm, Name, Timestamp};
+use crate::plan::SourceRef;
+
+/// Which number of which check a series belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counter {
+    Requests,
+    Failures,
+}
+
+/// One counter a look needs: of a check, of an arm.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ask {
+    /// Position in the plan's checks.
+    pub check: usize,
+    pub arm: Arm,
+    pub counter: Counter,
+    pub from: From,
+}
+
+/// Where one counter comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum From {
+    /// A bare selector, the arm's label filled in.
+    Selector { source: SourceRef, selector: String },
+    /// The route's own HAProxy instances; `backend` is the arm's.
+    Haproxy { route: Name, backend: String },
+    /// Observations pushed for a route; `arm` is the arm's label.
+    Pushed { route: Name, arm: String },
+}
+
+/// A counter's value at an instant of its source's clock. Counters only rise, but for a restart of what counts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    pub at: Timestamp,
+    pub value: f64,
+}
+
+/// The points of one series inside (since, until], oldest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Position in the asks this answers.
+    pub ask: usize,
+    /// The series' own identity: labels in one canonical text.
+    pub key: String,
+    pub points: Vec<Point>,
+}
+
+/// The answer of all sources to one look.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub series: Vec<Series>,
+    /// The end of the look in the sources' time.
+    pub until: Timestamp,
+    /// Where a source could not say: `asks` it spoils, and the sentence for people.
+    pub troubles: Vec<Trouble>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trouble {
+    /// Positions in the asks that have no trustworthy answer.
+    pub asks: Vec<usize>,
+    pub kind: TroubleKind,
+    /// A whole sentence: which source, what it said, what to do.
+    pub sentence: String,
+}
+
+/// Each a named kind of blindness; the word is shown and kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TroubleKind {
+    Unreachable,
+    Slow,
+    /// It understood and refused: a bad query, a missing right.
+    Refused,
+    /// It warned that the answer is not whole.
+    Partial,
+    Malformed,
+    /// A value that is no finite number >= 0.
+    NotANumber,
+    /// One series answers for both arms, or one name stands twice.
+    Ambiguous,
+    /// Its newest sample is too old.
+    Stale,
+    ClockSkew,
+    /// Nobody has reported where to read.
+    NoInstance,
+}
