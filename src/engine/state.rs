@@ -20,6 +20,8 @@ pub struct State {
     pub entered: usize,
     /// A person let it skip the rest: the only way around L4.
     pub promoted_by: Option<Actor>,
+    /// The first step it takes: above 0 where `retry --from` skips what the same version passed before.
+    pub begins_at: usize,
     pub started_by: Actor,
     pub started_at: Timestamp,
     pub first_exposed_at: Option<Timestamp>,
@@ -29,8 +31,10 @@ pub struct State {
     pub doubt: Option<Doubt>,
     /// How long the canary has been silent while the baseline was not.
     pub silent: Duration,
-    /// How often a person sent it on after a regression; the first time halves alpha for good.
-    pub second_life: bool,
+    /// How often a person sent it on after a regression: evidence starts again, at half of alpha from then on.
+    pub lives: u32,
+    /// The time of the last journal line: the journal's times never fall, whatever the wall clock does.
+    pub journalled_at: Timestamp,
     /// Whether the sides are swapped: it completed, and has not been taken back.
     pub swapped: bool,
 }
@@ -141,9 +145,11 @@ pub enum Finding {
 pub struct Look {
     /// The split it was made at; a look at an older one earns nothing.
     pub generation: Generation,
-    /// Monotonic time since the look before; zero after a restart.
+    /// Monotonic time that may be earned: zero after a restart, in a warm-up, or while a weight settles.
     pub lasting: Duration,
     pub finding: Finding,
+    /// The numbers behind it, for the journal.
+    pub detail: serde_json::Value,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,148 @@
+//! What a person asks for, and a hand at the proxy.
+
+use super::draft::Draft;
+use super::state::{Command, Effect, Latch, Phase};
+use crate::domain::{Actor, Reason, Timestamp, Weight};
+use crate::plan::{Gate, Step};
+
+impl Draft<'_> {
+    /// Commands to a live rollout, but for those that send traffic back.
+    pub(super) fn command(&mut self, by: &Actor, command: &Command) {
+        match command {
+            Command::Pause { because } => {
+                if matches!(self.next.phase, Phase::Paused { .. }) {
+                    return self.refuse("it is paused already");
+                }
+                let because = Reason::Person { by: by.clone(), because: because.clone() };
+                self.pause(because, by.clone());
+            }
+            Command::Resume { because } => self.resume(by, because),
+            Command::Approve { because, groups, answers } => {
+                self.approve(by, because, groups, answers);
+            }
+            Command::Promote { because } => self.promote(by, because),
+            // Decided before any other command: see `transition`.
+            Command::Revert { .. } | Command::Kill { .. } | Command::Supersede { .. } => {}
+        }
+    }
+
+    /// A completed rollout accepts only the way back, and only for a while.
+    pub(super) fn take_back(&mut self, until: Timestamp, by: &Actor, command: &Command) {
+        let (because, latch) = match command {
+            Command::Revert { because } => {
+                (Reason::Person { by: by.clone(), because: because.clone() }, Latch::Revert)
+            }
+            Command::Kill { because } => {
+                (Reason::Kill { by: by.clone(), because: because.clone() }, Latch::Kill)
+            }
+            _ => return self.refuse("it is completed; only `revert` is possible now"),
+        };
+        if self.now > until {
+            let text = format!("it completed, and could be taken back until {until}; start a rollout of the old version");
+            return self.refuse(text);
+        }
+        self.revert(because, by.clone(), latch);
+    }
+
+    fn resume(&mut self, by: &Actor, because: &str) {
+        let Phase::Paused { because: paused, was, .. } = self.next.phase.clone() else {
+            return self.refuse("it is not paused");
+        };
+        let text = format!("resumed by {by}: {because}");
+        self.next.phase = *was;
+        match paused {
+            // What the judge has seen stays on record; evidence starts again at half of alpha.
+            Reason::Regression { .. } => self.next.lives += 1,
+            // The hand's split is over: the wish is sent again, and its bake earned anew.
+            Reason::HandEdit { .. } => self.send_again(),
+            Reason::HookFailed { .. } => self.call_again(),
+            _ => {}
+        }
+        self.note("resumed", by.clone(), text);
+        // The last share may have been confirmed meanwhile.
+        if matches!(self.next.phase, Phase::Finishing { .. }) && self.next.wish.confirmed_at.is_some() {
+            self.completed();
+        }
+    }
+
+    fn send_again(&mut self) {
+        let weight = self.next.wish.weight;
+        self.wish(weight);
+        if let Phase::Baking { step, next, .. } = self.next.phase {
+            self.next.phase = Phase::Shifting { step, next, since: self.now };
+        }
+    }
+
+    fn call_again(&mut self) {
+        if let Phase::Calling { step, .. } = self.next.phase {
+            self.effect(Effect::RunHook { step });
+        }
+    }
+
+    fn approve(&mut self, by: &Actor, because: &str, groups: &[String], answers: &[String]) {
+        let Phase::Gated { step, .. } = self.next.phase else {
+            return self.refuse("it does not wait for an approval");
+        };
+        let Some(Step::Gate(gate)) = self.program.plan.steps.get(step) else { return };
+        if let Some(why) = may_not_approve(gate, by, groups, answers, &self.next.started_by) {
+            return self.refuse(why);
+        }
+        let mut text = format!("approved by {by}");
+        if !because.is_empty() {
+            text = format!("{text}: {because}");
+        }
+        let answers: Vec<_> = gate.asks.iter().zip(answers).collect();
+        self.journal("approved", by.clone(), text, serde_json::json!({ "answers": answers }));
+        self.enter(step + 1);
+    }
+
+    /// Skips what is left: the one way around L4, and the journal names who.
+    fn promote(&mut self, by: &Actor, because: &str) {
+        if matches!(self.next.phase, Phase::Finishing { .. }) {
+            return self.refuse("it is on its last step already");
+        }
+        let skipped = self.program.plan.steps.len().saturating_sub(self.next.entered);
+        self.next.promoted_by = Some(by.clone());
+        self.next.reached = Weight::FULL;
+        let text = format!("promoted by {by}, skipping {skipped} steps: {because}");
+        self.raise_to_the_end(Weight::FULL, by.clone());
+        self.note("promoted", by.clone(), text);
+    }
+
+    /// A hand that lowered the canary wins and pauses; one that raised it was undone by the feed, and is told (L12).
+    pub(super) fn hand_edit(&mut self, instance: &str, seen: Weight) {
+        let wish = self.next.wish.weight;
+        if seen > wish {
+            let text = format!("a hand at {instance} raised the canary to {seen}; set back to {wish}");
+            self.note("hand-edit-undone", Actor::engine(), &text);
+            return self.notify(text, false);
+        }
+        let paused = matches!(&self.next.phase, Phase::Paused { because: Reason::HandEdit { .. }, .. });
+        let live = !matches!(self.next.phase, Phase::Reverting { .. } | Phase::Queued);
+        if seen < wish && live && !paused {
+            let because = Reason::HandEdit { instance: instance.to_owned(), seen, wish };
+            self.pause(because, Actor::engine());
+        }
+    }
+}
+
+/// Why this person's approval does not count, if it does not.
+fn may_not_approve(
+    gate: &Gate,
+    by: &Actor,
+    groups: &[String],
+    answers: &[String],
+    author: &Actor,
+) -> Option<String> {
+    let named = |who: &String| *who == by.name || groups.contains(who);
+    if by == author {
+        return Some("who started a rollout may not approve it".to_owned());
+    }
+    if !gate.approve.is_empty() && !gate.approve.iter().any(named) {
+        return Some(format!("this gate is for {}", gate.approve.join(", ")));
+    }
+    if gate.asks.len() != answers.len() {
+        return Some(format!("this gate asks for {}; give one --answer each", gate.asks.join(", ")));
+    }
+    None
+}

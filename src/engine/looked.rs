@@ -1,0 +1,126 @@
+//! What a look at the numbers does to a rollout.
+
+use std::time::Duration;
+
+use super::draft::Draft;
+use super::state::{Finding, Latch, Look, Phase};
+use crate::domain::{Actor, Doubt, Reason};
+use crate::judge::LimitAction;
+use crate::plan::{OnDoubt, OnRegression, Step};
+
+impl Draft<'_> {
+    pub(super) fn looked(&mut self, look: &Look) {
+        self.remember(look);
+        match &look.finding {
+            Finding::Regression { check, sentence } => {
+                let because = Reason::Regression { check: check.clone(), sentence: sentence.clone() };
+                match self.program.plan.on_regression {
+                    OnRegression::Revert => self.revert(because, Actor::judge(), Latch::Revert),
+                    OnRegression::Pause => self.pause_once(because),
+                }
+            }
+            Finding::Limit { check, sentence, then } => {
+                let because = Reason::Regression { check: check.clone(), sentence: sentence.clone() };
+                match then {
+                    LimitAction::Revert => self.revert(because, Actor::judge(), Latch::Revert),
+                    LimitAction::Pause => self.pause_once(because),
+                }
+            }
+            Finding::Silent { .. } => self.silence(look.lasting),
+            // Doubt: the weight stays, nothing is earned, nothing is reverted.
+            Finding::Blind { .. } | Finding::Invalid { .. } => {}
+            Finding::Mismatch { .. } => self.next.silent = Duration::ZERO,
+            Finding::Pass { .. } | Finding::Unjudged { .. } => self.healthy(look, true),
+            Finding::Thin { .. } => self.healthy(look, false),
+        }
+    }
+
+    /// A look is journalled when it says something else than the one before.
+    fn remember(&mut self, look: &Look) {
+        let finding = &look.finding;
+        let before = self.next.finding.as_ref().map(Finding::kind);
+        self.next.doubt = doubt(finding);
+        self.next.finding = Some(finding.clone());
+        // A regression is journalled as the revert or pause it causes.
+        let told_below = matches!(finding, Finding::Regression { .. } | Finding::Limit { .. });
+        if before != Some(finding.kind()) && !told_below {
+            let text = format!("{}: {}", finding.kind(), finding.sentence());
+            self.journal("verdict", Actor::judge(), text, look.detail.clone());
+            if matches!(finding, Finding::Blind { .. } | Finding::Mismatch { .. } | Finding::Silent { .. }) {
+                self.notify(finding.sentence(), false);
+            }
+        }
+    }
+
+    /// Evidence stays high at every later look; one pause is enough.
+    fn pause_once(&mut self, because: Reason) {
+        let already = matches!(&self.next.phase, Phase::Paused { because: Reason::Regression { .. }, .. });
+        if !already {
+            self.pause(because, Actor::judge());
+        }
+    }
+
+    fn silence(&mut self, lasting: Duration) {
+        self.next.silent += lasting.min(self.most_a_look_earns());
+        if self.next.silent >= self.program.plan.silence_revert_after {
+            let because = Reason::Silence { lasted: self.next.silent };
+            self.revert(because, Actor::judge(), Latch::Revert);
+        }
+    }
+
+    /// Two beats: a process that slept has not watched.
+    fn most_a_look_earns(&self) -> Duration {
+        self.program.plan.look * 2
+    }
+
+    /// Nothing speaks against the canary: the time is earned, if it was spent at the confirmed weight (L6).
+    fn healthy(&mut self, look: &Look, passes: bool) {
+        self.next.silent = Duration::ZERO;
+        let Phase::Baking { step, next, earned, since } = self.next.phase else { return };
+        if look.generation != self.next.wish.generation || self.next.wish.confirmed_at.is_none() {
+            return;
+        }
+        let earned = earned + look.lasting.min(self.most_a_look_earns());
+        self.next.phase = Phase::Baking { step, next, earned, since };
+        let Some(Step::Shift { bake, .. }) = self.program.plan.steps.get(step) else { return };
+        if look.lasting.is_zero() || earned < *bake {
+            return;
+        }
+        if passes {
+            self.note("passed", Actor::judge(), format!("{}: {}", self.next.wish.weight, look.finding.sentence()));
+            self.enter(next);
+        } else if self.program.plan.bake_at_most.is_some_and(|most| earned >= most) {
+            self.doubted(next, look);
+        }
+    }
+
+    /// Thin data for too long: the plan says what then.
+    fn doubted(&mut self, next: usize, look: &Look) {
+        let doubt = Doubt::Thin(look.finding.sentence().to_owned());
+        match self.program.plan.on_doubt {
+            OnDoubt::Wait => {}
+            OnDoubt::Pause => self.pause(Reason::Doubted { doubt }, Actor::judge()),
+            OnDoubt::Revert => self.revert(Reason::Doubted { doubt }, Actor::judge(), Latch::Revert),
+            OnDoubt::Advance => {
+                let text = format!("{doubt}; the plan says advance");
+                self.note("passed-in-doubt", Actor::judge(), text);
+                self.enter(next);
+            }
+        }
+    }
+}
+
+fn doubt(finding: &Finding) -> Option<Doubt> {
+    let sentence = || finding.sentence().to_owned();
+    match finding {
+        Finding::Thin { .. } => Some(Doubt::Thin(sentence())),
+        Finding::Blind { .. } | Finding::Invalid { .. } | Finding::Mismatch { .. } => {
+            Some(Doubt::Blind(sentence()))
+        }
+        Finding::Silent { .. } => Some(Doubt::Silent(sentence())),
+        Finding::Regression { .. }
+        | Finding::Limit { .. }
+        | Finding::Pass { .. }
+        | Finding::Unjudged { .. } => None,
+    }
+}
