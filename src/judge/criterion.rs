@@ -45,3 +45,24 @@ pub enum LimitAction {
     Revert,
     Pause,
 }
+
+/// One check as the judge sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Criterion {
+    pub name: String,
+    /// `None`: limits only; the check never votes for advancing.
+    pub tolerate: Option<Tolerance>,
+    pub limits: Vec<Limit>,
+}
+
+impl Limit {
+    /// What every plan gets: back at once when more than half of at least 20 canary requests in one look fail.
+    pub const fn half_fails() -> Self {
+        Self {
+            kind: LimitKind::ErrorsAbove(0.5),
+            min_requests: 20,
+            lasting: Duration::ZERO,
+            then: LimitAction::Revert,
+        }
+    }
+}

@@ -2,11 +2,31 @@
 //!
 //! Owns: evidence + one look of numbers -> evidence and verdict; planning figures.
 //! Does not: fetch samples (`metrics`), choose when to look (`scheduler`), or revert (`engine`).
+//! Invariants: a canary that was never seen never passes; a healthy one is called a regression in at most `alpha` of
+//! rollouts, however often one looks; logarithms and exponentials come from `libm`, so every machine gets the same bits.
 
+mod counts;
 mod criterion;
+mod dispersion;
+mod evidence;
+mod limits;
+mod look;
+mod mixture;
+mod onset;
+pub mod planning;
+mod promotion;
+mod rules;
+mod sample_ratio;
+mod verdict;
+pub mod words;
 
-pub use criterion::{Limit, LimitAction, LimitKind, Tolerance};
+#[cfg(test)]
+mod tests;
 
-/// Placeholder until the judge lands.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Evidence {}
+pub use counts::{Counts, Requests, Tally};
+pub use criterion::{Criterion, Limit, LimitAction, LimitKind, Tolerance};
+pub use evidence::Evidence;
+pub use limits::Broken;
+pub use look::{Judgement, LookInput, Reading, look};
+pub use rules::Rules;
+pub use verdict::{Remaining, Senseless, Thin, Uncompared, Verdict, VerdictKind};

@@ -1,0 +1,79 @@
+//! How much more than chance the baseline's failures vary, and its rate so far.
+//!
+//! Failures come in clusters (retries, one bad user), which makes every exact test too sure of itself. The baseline
+//! alone tells how much: were the canary asked, a failing canary would dilute the evidence against itself.
+
+use serde::{Deserialize, Serialize};
+
+/// Pseudo-looks of the prior: without history the evidence is divided by about 1.9 at first.
+const PRIOR_SQUARES: f64 = 12.0;
+const PRIOR_PAIRS: f64 = 8.0;
+/// Pseudo-counts of the rate: half a failure in 500 requests.
+const PRIOR_FAILURES: f64 = 0.5;
+const PRIOR_REQUESTS: f64 = 500.0;
+/// One pair counts at most this much, so that a single outage does not blind the judge.
+const CLIP: f64 = 30.0;
+/// Above this dispersion the clip widens with it.
+const CLIP_WIDENS: f64 = 2.5;
+
+/// What the baseline's looks have taught.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    requests: f64,
+    failures: f64,
+    squares: f64,
+    pairs: f64,
+    /// Requests and failures of a look that waits for its neighbour.
+    open: Option<(f64, f64)>,
+}
+
+impl Default for Baseline {
+    fn default() -> Self {
+        Self {
+            requests: 0.0,
+            failures: 0.0,
+            squares: PRIOR_SQUARES,
+            pairs: PRIOR_PAIRS,
+            open: None,
+        }
+    }
+}
+
+impl Baseline {
+    /// A guess of the failure rate; always above 0.
+    pub fn rate(&self) -> f64 {
+        (PRIOR_FAILURES + self.failures) / (PRIOR_REQUESTS + self.requests)
+    }
+
+    /// What the log evidence is divided by; at least 1, with half a standard error to the safe side.
+    pub fn dispersion(&self) -> f64 {
+        let spread = 1.0 + 0.5 * (2.0 / self.pairs).sqrt();
+        (self.squares / self.pairs * spread).max(1.0)
+    }
+
+    /// Takes one look of the baseline in. Nothing to learn from a look without requests or with more failures than them.
+    pub(super) fn learn(&mut self, requests: u64, failures: u64) {
+        if requests == 0 || failures > requests || requests > super::counts::MOST {
+            return;
+        }
+        let look = (requests as f64, failures as f64);
+        self.requests += look.0;
+        self.failures += look.1;
+        match self.open.take() {
+            None => self.open = Some(look),
+            Some(earlier) => self.compare(earlier, look),
+        }
+    }
+
+    /// Pearson's statistic of a disjoint pair of neighbours, given their sum: a moving base rate hardly enters.
+    fn compare(&mut self, (n1, e1): (f64, f64), (n2, e2): (f64, f64)) {
+        let both = e1 + e2;
+        if both < 2.0 {
+            return;
+        }
+        let off = e2 * (n1 / n2).sqrt() - e1 * (n2 / n1).sqrt();
+        let most = CLIP * (self.dispersion() / CLIP_WIDENS).max(1.0);
+        self.squares += (off * off / both).min(most);
+        self.pairs += 1.0;
+    }
+}

@@ -1,0 +1,177 @@
+//! The evidence of harm: a mixture e-process on the null `canary <= ratio * baseline + delta`.
+//!
+//! Each look multiplies a wealth per alternative by a likelihood ratio whose null is the projection of the
+//! alternative on the null line. For Bernoulli or Poisson counts whose rates obey the null in every look (and may
+//! move freely otherwise) the expectation of that factor is at most 1, so the total wealth ever reaching 1/alpha has
+//! probability at most alpha, however often one looks (Ville). Everything is kept as logarithms.
+
+use std::sync::LazyLock;
+
+use libm::{exp, log, log1p};
+use serde::{Deserialize, Serialize};
+
+use super::Tolerance;
+
+/// Multiples of the null rate that are betted on: two close ones, then six even in the logarithm of the excess.
+const ALTERNATIVES: usize = 8;
+/// The part of the wealth that bets on nothing: it pays for a regression that starts late.
+const CASH: f64 = 0.3;
+
+/// Failures and requests as the formulas take them: exposure may be a weight instead of a count.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arms {
+    pub canary_exposure: f64,
+    pub canary_events: f64,
+    pub baseline_exposure: f64,
+    pub baseline_events: f64,
+}
+
+/// Events per unit of exposure in either arm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Rates {
+    pub canary: f64,
+    pub baseline: f64,
+}
+
+/// Log wealth of the cash and of each alternative.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Mixture {
+    log_wealth: [f64; ALTERNATIVES + 1],
+}
+
+struct Grid {
+    multiples: [f64; ALTERNATIVES],
+    log_prior: [f64; ALTERNATIVES + 1],
+}
+
+static GRID: LazyLock<Grid> = LazyLock::new(|| {
+    let wide = |j: usize| 1.0 + 0.4 * libm::pow(150.0, j as f64 / 5.0);
+    let near = log((1.0 - CASH) * 0.075);
+    let far = log((1.0 - CASH) * 0.85 / 6.0);
+    Grid {
+        multiples: [1.1, 1.2, wide(0), wide(1), wide(2), wide(3), wide(4), wide(5)],
+        log_prior: [log(CASH), near, near, far, far, far, far, far, far],
+    }
+});
+
+/// The alternative whose rise and fall dates the beginning of harm: near enough to see a mild one.
+const DATING: usize = 2;
+
+impl Default for Mixture {
+    fn default() -> Self {
+        Self { log_wealth: GRID.log_prior }
+    }
+}
+
+impl Mixture {
+    /// Takes one look in: `baseline_rate` and `dispersion` must come from earlier looks only. `share` of the wealth is
+    /// dealt anew before. Returns the log likelihood ratio of the alternative that dates an onset; `None` when the look
+    /// says nothing and changed nothing.
+    pub(super) fn update(
+        &mut self,
+        arms: &Arms,
+        null: &Tolerance,
+        baseline_rate: f64,
+        dispersion: f64,
+        share: f64,
+    ) -> Option<f64> {
+        if !arms.can_speak(null) {
+            return None;
+        }
+        let edge = null.ratio * baseline_rate + null.delta;
+        let ratios = GRID.multiples.map(|multiple| {
+            if null.delta <= 0.0 {
+                return log_ratio_of_multiple(arms, multiple, null.ratio);
+            }
+            let alternative = Rates { canary: multiple * edge, baseline: baseline_rate };
+            log_ratio(arms, alternative, null)
+        });
+        deal(&mut self.log_wealth, &GRID.log_prior, share);
+        for (wealth, ratio) in self.log_wealth.iter_mut().skip(1).zip(&ratios) {
+            *wealth += ratio / dispersion;
+        }
+        Some(ratios[DATING])
+    }
+
+    /// Natural logarithm of the evidence; 0 at the start, harm from `ln(1/alpha)` on.
+    pub fn log_evidence(&self) -> f64 {
+        log_sum(&self.log_wealth)
+    }
+}
+
+impl Arms {
+    /// Whether a look can tell anything about this null: a ratio needs both arms, an absolute limit the canary alone.
+    pub(super) fn can_speak(&self, null: &Tolerance) -> bool {
+        self.canary_exposure > 0.0 && (self.baseline_exposure > 0.0 || null.ratio == 0.0)
+    }
+}
+
+/// Log likelihood ratio of `alternative` against its projection on the line `canary = ratio * baseline + delta`.
+pub(super) fn log_ratio(arms: &Arms, alternative: Rates, null: &Tolerance) -> f64 {
+    if null.delta <= 0.0 {
+        return log_ratio_of_multiple(
+            arms,
+            alternative.canary / (null.ratio * alternative.baseline),
+            null.ratio,
+        );
+    }
+    let Rates { canary, baseline } = project(arms, alternative, null);
+    arms.canary_events * log(alternative.canary / canary)
+        + arms.baseline_events * log(alternative.baseline / baseline)
+        - arms.canary_exposure * (alternative.canary - canary)
+        - arms.baseline_exposure * (alternative.baseline - baseline)
+}
+
+/// The same for a pure ratio: the base rate cancels, so a burst in both arms says nothing (conditional binomial).
+pub(super) fn log_ratio_of_multiple(arms: &Arms, multiple: f64, ratio: f64) -> f64 {
+    let canary = arms.canary_exposure * ratio;
+    let shift = log1p(canary * (multiple - 1.0) / (canary + arms.baseline_exposure));
+    arms.canary_events * log(multiple) - (arms.canary_events + arms.baseline_events) * shift
+}
+
+/// The point of the null line nearest to `alternative` in Kullback-Leibler divergence, weighted by exposure: the root
+/// of a quadratic, taken in the form that does not cancel.
+pub(super) fn project(arms: &Arms, alternative: Rates, null: &Tolerance) -> Rates {
+    let (rho, delta) = (null.ratio, null.delta);
+    if rho <= 0.0 {
+        return Rates { canary: delta, baseline: alternative.baseline };
+    }
+    let (nc, nb) = (arms.canary_exposure, arms.baseline_exposure);
+    let a = rho * (nc * rho + nb);
+    let b = nc * rho * (delta - alternative.canary) + nb * (delta - rho * alternative.baseline);
+    let c = -nb * alternative.baseline * delta;
+    let root = (b * b - 4.0 * a * c).sqrt();
+    let baseline = if b >= 0.0 { -2.0 * c / (b + root) } else { (root - b) / (2.0 * a) };
+    Rates { canary: rho * baseline + delta, baseline }
+}
+
+/// Deals `share` of the whole wealth anew by the prior: what healthy looks took from an alternative comes back.
+pub(super) fn deal(log_wealth: &mut [f64], log_prior: &[f64], share: f64) {
+    let total = log_sum(log_wealth);
+    let (kept, dealt) = (log1p(-share), log(share));
+    for (wealth, prior) in log_wealth.iter_mut().zip(log_prior) {
+        *wealth = log_add(kept + *wealth, dealt + prior + total);
+    }
+}
+
+/// Lowers the whole wealth to `cap`. Giving wealth away keeps the guarantee, and what is capped recovers soon.
+pub(super) fn cap(log_wealth: &mut [f64], cap: f64) {
+    let excess = log_sum(log_wealth) - cap;
+    if excess > 0.0 {
+        log_wealth.iter_mut().for_each(|wealth| *wealth -= excess);
+    }
+}
+
+/// `ln(sum of exp)`, without overflow. Negative infinity for nothing.
+pub(super) fn log_sum(logs: &[f64]) -> f64 {
+    let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if most == f64::NEG_INFINITY {
+        return most;
+    }
+    most + log(logs.iter().map(|l| exp(l - most)).sum())
+}
+
+fn log_add(a: f64, b: f64) -> f64 {
+    log_sum(&[a, b])
+}

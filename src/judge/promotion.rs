@@ -1,0 +1,55 @@
+//! The evidence of health: how surely a canary excludes the harm that the next step would put at risk.
+//!
+//! The mirror of `mixture`: the null is `canary >= baseline + margin`, the alternatives are "as the baseline" and
+//! "somewhat better". No cash and no dealing anew: a step must earn its opening with what was seen.
+
+use std::sync::LazyLock;
+
+use libm::log;
+use serde::{Deserialize, Serialize};
+
+use super::Tolerance;
+use super::mixture::{Arms, Rates, cap, log_ratio, log_sum};
+
+/// Canary's rate as a multiple of the baseline's in either alternative, and the bet on it.
+const ALTERNATIVES: [(f64, f64); 2] = [(1.0, 0.75), (0.7, 0.25)];
+/// More evidence than `100/beta` is not kept, so that a late regression closes the gate soon.
+const KEPT: f64 = 100.0;
+
+static LOG_PRIOR: LazyLock<[f64; 2]> = LazyLock::new(|| ALTERNATIVES.map(|(_, bet)| log(bet)));
+
+/// Evidence that the canary's failure rate is less than `margin` above the baseline's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    margin: f64,
+    log_wealth: [f64; 2],
+}
+
+impl Gate {
+    /// `margin` is an excess failure rate, a share of requests above 0.
+    pub(super) fn new(margin: f64) -> Self {
+        Self { margin, log_wealth: *LOG_PRIOR }
+    }
+
+    pub fn margin(&self) -> f64 {
+        self.margin
+    }
+
+    /// Natural logarithm of the evidence; the gate is open from `ln(1/beta)` on, at this look only.
+    pub fn log_evidence(&self) -> f64 {
+        log_sum(&self.log_wealth)
+    }
+
+    /// Takes one look in; `baseline_rate` and `dispersion` come from earlier looks only.
+    pub(super) fn update(&mut self, arms: &Arms, baseline_rate: f64, dispersion: f64, beta: f64) {
+        let null = Tolerance { ratio: 1.0, delta: self.margin };
+        if !arms.can_speak(&null) {
+            return;
+        }
+        for (wealth, (multiple, _)) in self.log_wealth.iter_mut().zip(ALTERNATIVES) {
+            let alternative = Rates { canary: multiple * baseline_rate, baseline: baseline_rate };
+            *wealth += log_ratio(arms, alternative, &null) / dispersion;
+        }
+        cap(&mut self.log_wealth, log(KEPT / beta));
+    }
+}
