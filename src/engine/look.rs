@@ -1,23 +1,306 @@
 //! From samples to a look: increments, warm-up, what earns time.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use super::sample::Point;
-use crate::domain::{Generation, Timestamp};
-use crate::judge::Evidence;
+use super::increments::{Last, take_increments};
+use super::sample::{Answer, Ask, Counter, From};
+use super::state::{Finding, Look, State};
+use crate::domain::{Arm, Generation, Timestamp, Weight};
+use crate::judge::{
+    self, Counts, Criterion, Evidence, Judgement, LimitAction, LookInput, Requests, Rules, Verdict,
+    planning,
+};
+use crate::plan::{Check, Count, Numbers, Program, Splitter, Step};
 
-/// What the judge remembers of a rollout between looks: bounded, versioned, stored with the state.
+/// Looks dropped after the canary first gets traffic: cold caches are no regression.
+const DROPPED_LOOKS: u64 = 2;
+
+/// What the judge remembers of a rollout between looks: bounded, stored with the state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
     pub evidence: Evidence,
-    /// The end of the last look in the sources' time.
+    /// The end of the last look in the sources' time; `None` before the first read.
     pub until: Option<Timestamp>,
-    /// The split in force over the last look: a look that spans a change is not judged.
+    /// The split in force at the end of the last look.
     pub generation: Generation,
     /// Looks since the canary first got traffic, the dropped ones too.
     pub looks: u64,
+    /// The share of all requests a step may put at risk, fixed when the first look is judged.
+    pub harm: Option<f64>,
     /// The last point of every series, by ask and key.
-    pub last: BTreeMap<String, Point>,
+    pub last: BTreeMap<String, Last>,
+    /// What the last judged look said, for people.
+    pub judgement: Option<Judgement>,
+}
+
+impl Memory {
+    pub fn new(program: &Program) -> Self {
+        Self {
+            evidence: Evidence::new(&criteria(&program.plan.checks)),
+            until: None,
+            generation: Generation::default(),
+            looks: 0,
+            harm: None,
+            last: BTreeMap::new(),
+            judgement: None,
+        }
+    }
+}
+
+/// Every counter a look of this rollout needs.
+pub fn asks(program: &Program) -> Vec<Ask> {
+    let mut asks = Vec::new();
+    for (check, c) in program.plan.checks.iter().enumerate() {
+        for arm in [Arm::Canary, Arm::Baseline] {
+            for counter in [Counter::Requests, Counter::Failures] {
+                if let Some(from) = from(program, c, arm, counter) {
+                    asks.push(Ask { check, arm, counter, from });
+                }
+            }
+        }
+    }
+    asks
+}
+
+fn from(program: &Program, check: &Check, arm: Arm, counter: Counter) -> Option<From> {
+    let label = match arm {
+        Arm::Canary => &program.canary,
+        Arm::Baseline => &program.baseline,
+    };
+    let route = &program.route;
+    let selector = |source: &crate::plan::SourceRef, failures: &str, requests: &str| {
+        let query = if counter == Counter::Failures { failures } else { requests };
+        let selector = crate::plan::arm_query(query, &route.arm.label, label);
+        From::Selector { source: source.clone(), selector }
+    };
+    let count = match &check.numbers {
+        Numbers::Counters { source: crate::plan::SourceRef::Push, .. } => &Count::Push,
+        Numbers::Counters { source, failures, requests } => {
+            return Some(selector(source, failures, requests));
+        }
+        Numbers::Route => route.count.as_ref()?,
+    };
+    Some(match count {
+        Count::Push => From::Pushed { route: route.name.clone(), arm: label.clone() },
+        Count::Queries { source, failures, requests } => selector(source, failures, requests),
+        Count::Haproxy => {
+            let Splitter::Haproxy { sides, .. } = &route.split else { return None };
+            let side = match arm {
+                Arm::Canary => program.canary_side,
+                Arm::Baseline => program.canary_side.other(),
+            };
+            From::Haproxy { route: route.name.clone(), backend: sides[side.index()].clone() }
+        }
+    })
+}
+
+pub fn criteria(checks: &[Check]) -> Vec<Criterion> {
+    let criterion = |c: &Check| Criterion {
+        name: c.name.to_string(),
+        tolerate: c.tolerate,
+        limits: c.limits.clone(),
+    };
+    checks.iter().map(criterion).collect()
+}
+
+/// The judge's constants for a plan: looks are counted from its bakes.
+pub fn rules(program: &Program) -> Rules {
+    let bake = |s: &Step| match s {
+        Step::Shift { bake, .. } => *bake,
+        Step::Gate(_) | Step::Hook(_) => Duration::ZERO,
+    };
+    let bakes: Duration = program.plan.steps.iter().map(bake).sum();
+    let looks = bakes.as_secs_f64() / program.plan.look.as_secs_f64().max(0.001);
+    Rules::new(looks.clamp(50.0, 3000.0))
+}
+
+/// Takes an answer in. `lasting`: monotonic time since the read before, zero after a restart; `lag`: how long the
+/// numbers trail a change of weight. Without a look where there is no canary to look at yet.
+pub fn weigh(
+    program: &Program,
+    state: &State,
+    memory: &Memory,
+    asks: &[Ask],
+    answer: &Answer,
+    lasting: Duration,
+    lag: Duration,
+) -> (Memory, Option<Look>) {
+    let mut next = memory.clone();
+    if state.lives > next.evidence.lives() {
+        next.evidence.next_life();
+    }
+    let seen = take_increments(&mut next.last, asks, answer, memory.until.is_none());
+    next.until = Some(answer.until);
+    next.generation = state.wish.generation;
+    let scene = Scene { program, state, memory, answer, lasting, lag };
+    if state.first_exposed_at.is_none() {
+        scene.learn(&mut next, &seen.checks);
+        return (next, None);
+    }
+    next.looks += 1;
+    let look = match scene.held_back() {
+        Some(why) => scene.look(Duration::ZERO, Finding::Thin { sentence: why.to_owned() }),
+        None => scene.judge(&mut next, seen),
+    };
+    (next, Some(look))
+}
+
+/// Counts of every check in one look, `None` where a source could not say.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Seen {
+    pub(super) checks: Vec<Option<Counts>>,
+    /// A counter started anew: requests are missing, so the arms' shares say nothing.
+    pub(super) restarted: bool,
+}
+
+struct Scene<'a> {
+    program: &'a Program,
+    state: &'a State,
+    memory: &'a Memory,
+    answer: &'a Answer,
+    lasting: Duration,
+    lag: Duration,
+}
+
+impl Scene<'_> {
+    /// Nobody is on the canary: the baseline's looks teach how its failures cluster.
+    fn learn(&self, next: &mut Memory, checks: &[Option<Counts>]) {
+        if self.memory.until.is_none() {
+            return;
+        }
+        for (check, counts) in checks.iter().enumerate() {
+            if let Some(c) = counts {
+                next.evidence.learn(check, c.baseline_requests, c.baseline_failures);
+            }
+        }
+    }
+
+    /// Why this look is not judged at all, if it is not.
+    fn held_back(&self) -> Option<&'static str> {
+        if self.memory.until.is_none() {
+            return Some("the first read: nothing to compare with yet");
+        }
+        (self.memory.generation != self.state.wish.generation)
+            .then_some("the weight changed within this look; it is not counted")
+    }
+
+    /// Whether the whole look was made at the weight the wish names.
+    fn settled(&self) -> bool {
+        let began = self.memory.until.unwrap_or_default();
+        self.state.wish.confirmed_at.is_some_and(|at| began >= at.plus(self.lag))
+    }
+
+    /// Fresh canaries are not compared; their hard limits act.
+    fn warming_up(&self) -> bool {
+        let since = self.state.first_exposed_at.map(|at| self.answer.until.since(at));
+        self.memory.looks < DROPPED_LOOKS || since.is_some_and(|s| s < self.program.plan.warm_up)
+    }
+
+    fn judge(&self, next: &mut Memory, seen: Seen) -> Look {
+        let mut criteria = criteria(&self.program.plan.checks);
+        let (settled, warming) = (self.settled(), self.warming_up());
+        if warming {
+            criteria.iter_mut().for_each(|c| c.tolerate = None);
+        }
+        let input = self.input(next, seen, settled && !warming);
+        let rules = rules(self.program);
+        let (evidence, mut judgement) = judge::look(&rules, &criteria, &next.evidence, &input);
+        // Sticky users come with more requests than one: their split is right even where the requests' is off.
+        let sticky = matches!(self.program.route.split, Splitter::Flag { .. });
+        if sticky && matches!(judgement.verdict, Verdict::Mismatch { .. }) {
+            let input = LookInput { split: None, ..input };
+            judgement = judge::look(&rules, &criteria, &next.evidence, &input).1;
+        }
+        next.evidence = evidence;
+        let finding = self.finding(&judgement, warming);
+        let earns = if settled && !warming { self.lasting } else { Duration::ZERO };
+        next.judgement = Some(judgement);
+        let mut look = self.look(earns, finding);
+        look.detail = json!(next.judgement);
+        look
+    }
+
+    fn input(&self, next: &mut Memory, seen: Seen, settled: bool) -> LookInput {
+        let weight = self.state.wish.weight;
+        let observed = matches!(self.program.route.split, Splitter::Observe);
+        let requests = |c: Counts| Requests {
+            canary: c.canary_requests,
+            baseline: c.baseline_requests,
+        };
+        let split = seen.checks.first().copied().flatten().map(requests);
+        LookInput {
+            weight,
+            control: weight < Weight::FULL,
+            margins: self.margins(next),
+            lasting: self.lasting,
+            checks: seen.checks,
+            split: split.filter(|_| settled && !observed && !seen.restarted),
+        }
+    }
+
+    /// The excess that each step still ahead must exclude: the harm budget over its weight.
+    fn margins(&self, next: &mut Memory) -> Vec<f64> {
+        let plan = &self.program.plan;
+        let usual = || {
+            let compares = plan.checks.iter().position(|c| c.tolerate.is_some());
+            let stated = self.program.route.traffic.map(|t| t.failures);
+            stated.or_else(|| next.evidence.usual_failures(compares?)).unwrap_or(0.0)
+        };
+        let harm = next.harm.unwrap_or_else(|| planning::harm_budget(usual(), plan.harm));
+        next.harm = Some(harm);
+        let ahead = (self.state.entered..plan.steps.len())
+            .filter_map(|step| self.program.baked_weight(step))
+            .chain([Weight::FULL]);
+        let mut margins: Vec<f64> = ahead.map(|w| planning::margin(harm, w)).collect();
+        margins.dedup();
+        margins
+    }
+
+    fn finding(&self, judgement: &Judgement, warming: bool) -> Finding {
+        let sentence = judgement.sentence();
+        if let Verdict::LimitBroken { check, limit } = &judgement.verdict {
+            return Finding::Limit { check: check.clone(), sentence, then: limit.then };
+        }
+        if let (Some(trouble), false) = (self.answer.troubles.first(), danger(&judgement.verdict)) {
+            return Finding::Blind { sentence: trouble.sentence.clone() };
+        }
+        match &judgement.verdict {
+            Verdict::Regression { check, .. } => {
+                Finding::Regression { check: check.clone(), sentence }
+            }
+            Verdict::LimitBroken { check, limit } => {
+                Finding::Limit { check: check.clone(), sentence, then: limit.then }
+            }
+            Verdict::Invalid { .. } => Finding::Invalid { sentence },
+            Verdict::Mismatch { .. } => Finding::Mismatch { sentence },
+            Verdict::Silent { .. } => Finding::Silent { sentence },
+            Verdict::Blind { .. } => Finding::Blind { sentence },
+            Verdict::Pass => Finding::Pass { sentence },
+            Verdict::Inconclusive { .. } => Finding::Thin { sentence },
+            Verdict::Unjudged { .. } if warming => {
+                Finding::Thin { sentence: "the canary warms up; not compared yet".to_owned() }
+            }
+            Verdict::Unjudged { .. } => Finding::Unjudged { sentence },
+        }
+    }
+
+    fn look(&self, lasting: Duration, finding: Finding) -> Look {
+        let generation = self.state.wish.generation;
+        Look { generation, lasting, finding, detail: serde_json::Value::Null }
+    }
+}
+
+/// A trouble with one source does not hide what another has shown.
+fn danger(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Regression { .. } => true,
+        Verdict::LimitBroken { limit, .. } => {
+            matches!(limit.then, LimitAction::Revert | LimitAction::Pause)
+        }
+        _ => false,
+    }
 }

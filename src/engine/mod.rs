@@ -3,12 +3,29 @@
 //! Owns: (program, state, event, now) -> next state, journal entries, effects; the laws; samples -> look.
 //! Does not: read clocks, wait, call anybody, or store. All of it is pure and total.
 
+mod commands;
+mod due;
+mod draft;
+mod increments;
+mod invariants;
 mod look;
+mod looked;
 mod sample;
+mod start;
 mod state;
+mod steps;
+mod transition;
 
-pub use look::Memory;
+#[cfg(test)]
+mod tests;
+
+pub use due::due;
+pub use increments::Last;
+pub use invariants::invariants;
+pub use look::{Memory, asks, criteria, rules, weigh};
 pub use sample::{Answer, Ask, Counter, From, Point, Series, Trouble, TroubleKind};
+pub use start::initial;
 pub use state::{
     Command, Effect, Entry, Event, Finding, Latch, Look, Phase, State, Transition, Wish,
 };
+pub use transition::{decide, transition};

@@ -48,6 +48,8 @@ pub struct Series {
     pub ask: usize,
     /// The series' own identity: labels in one canonical text.
     pub key: String,
+    /// The process it is read from: a series that first appears on a target read before was born from zero.
+    pub target: String,
     pub points: Vec<Point>,
 }
 
