@@ -1,8 +1,35 @@
 //! What was asked for: routes and plans, validated.
 //!
-//! Owns: the text of a file -> [`Route`]s and [`Plan`]s or every problem with its place and mend.
-//! Does not: read files, or run anything.
+//! Owns: the text of a file -> [`Route`]s and [`Plan`]s or every problem with its place and mend; change windows;
+//! warnings; the JSON schema; filling a plan's inputs in.
+//! Does not: read files, run anything, or know what is stored.
 
+mod arm;
+mod capability;
+mod fields;
+mod fill;
+mod keys;
 mod model;
+mod near;
+mod problem;
+mod read_checks;
+mod read_plan;
+mod read_route;
+mod read_steps;
+mod reader;
+mod references;
+mod scalar;
+mod shape;
+mod window;
+mod yaml;
 
+pub use arm::arm_query;
+pub use capability::Abilities;
+pub use fill::{RUNTIME_NAMES, fill, fill_json};
 pub use model::*;
+pub use problem::{Problem, Severity, Snippet};
+pub use reader::{Body, Document, LARGEST, Read, SourceFile, read};
+pub use window::spread;
+
+#[cfg(test)]
+mod tests;

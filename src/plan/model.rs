@@ -202,6 +202,8 @@ pub struct Check {
 pub enum Numbers {
     /// The route's own [`Count`].
     Route,
+    /// Observations sent to us for the route, whatever its own [`Count`].
+    Push,
     /// Counters of its own; `{$arm}` in each text becomes the label of either arm.
     Counters { source: SourceRef, failures: String, requests: String },
 }

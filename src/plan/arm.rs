@@ -1,0 +1,36 @@
+//! Putting an arm into a query.
+
+/// What a query has where the arm's matcher goes.
+pub(super) const MARK: &str = "$arm";
+
+/// `requests_total{$arm, code="500"}` -> `requests_total{version="v413", code="500"}`.
+/// The value is quoted as PromQL quotes strings, so that no version can break out of its matcher.
+pub fn arm_query(query: &str, label: &str, value: &str) -> String {
+    let mut quoted = String::with_capacity(value.len() + 2);
+    for c in value.chars() {
+        match c {
+            '\\' | '"' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            c => quoted.push(c),
+        }
+    }
+    query.replace(MARK, &format!("{label}=\"{quoted}\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arm_becomes_a_matcher() {
+        let rows = [
+            ("a{$arm}", "v413", r#"a{version="v413"}"#),
+            ("a{$arm, code=~\"5..\"}", "v1", r#"a{version="v1", code=~"5.."}"#),
+            ("a{x=\"1\",$arm} + b{$arm}", "v1", r#"a{x="1",version="v1"} + b{version="v1"}"#),
+            ("a{$arm}", "v\"} or b{\\", r#"a{version="v\"} or b{\\"}"#),
+        ];
+        for (query, value, expect) in rows {
+            assert_eq!(arm_query(query, "version", value), expect);
+        }
+    }
+}

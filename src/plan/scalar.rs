@@ -1,0 +1,174 @@
+//! Single values: text -> what it means, or what to write instead.
+
+use std::time::Duration;
+
+use crate::domain::{Name, Weight, parse_duration};
+use crate::judge::Tolerance;
+
+use super::problem::quoted;
+
+/// A finite decimal number written with digits only: no sign, exponent, `NaN` or `inf` can sneak a weight past a check.
+pub(super) fn decimal(text: &str) -> Option<f64> {
+    let (whole, fine) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |s: &str| !s.is_empty() && s.len() <= 18 && s.bytes().all(|b| b.is_ascii_digit());
+    if digits(whole) && digits(fine) {
+        text.parse().ok().filter(|x: &f64| x.is_finite())
+    } else {
+        None
+    }
+}
+
+pub(super) fn name(text: &str) -> Result<Name, String> {
+    Name::new(text).map_err(|_| {
+        "use 1 to 63 of A-Z a-z 0-9 . _ - and start with a letter or a digit".to_owned()
+    })
+}
+
+pub(super) fn percent(text: &str) -> Result<Weight, String> {
+    Weight::parse_percent(text).map_err(|e| match e {
+        crate::domain::WeightError::NotAPercentage(_) if decimal(text).is_some() => {
+            format!("write `{text}%`")
+        }
+        other => other.to_string(),
+    })
+}
+
+/// A share of all requests, 0 to 1, written `0.5pp`.
+pub(super) fn points(text: &str) -> Result<f64, String> {
+    let number = text.trim().strip_suffix("pp").map(str::trim_end);
+    let share = number.and_then(|n| Weight::parse_percent(&format!("{n}%")).ok());
+    match share {
+        Some(Weight::ZERO) => Err("must be above 0pp".to_owned()),
+        Some(share) => Ok(share.fraction()),
+        None => Err("write percentage points like `0.5pp`, from 0.0001pp to 100pp".to_owned()),
+    }
+}
+
+/// `1.1x`, `0.05pp`, `1.1x + 0.05pp`.
+pub(super) fn tolerance(text: &str) -> Result<Tolerance, String> {
+    const MEND: &str = "write one like `1.1x`, `0.05pp` or `1.1x + 0.05pp`";
+    let mut ratio = None;
+    let mut delta = None;
+    for part in text.split('+').map(str::trim) {
+        let (slot, value) = if let Some(number) = part.strip_suffix('x') {
+            (&mut ratio, decimal(number.trim_end()).ok_or(MEND)?)
+        } else if part.ends_with("pp") {
+            (&mut delta, points(part)?)
+        } else {
+            return Err(MEND.to_owned());
+        };
+        if slot.replace(value).is_some() {
+            return Err(MEND.to_owned());
+        }
+    }
+    let ratio = ratio.unwrap_or(1.0);
+    if !(1.0..=1000.0).contains(&ratio) {
+        return Err("the factor must be from 1x (no worse at all) to 1000x".to_owned());
+    }
+    Ok(Tolerance { ratio, delta: delta.unwrap_or(0.0) })
+}
+
+pub(super) fn length(text: &str, least: u64, most: u64) -> Result<Duration, String> {
+    let length = parse_duration(text)?;
+    let bound = |s| humantime::format_duration(Duration::from_secs(s)).to_string().replace(' ', "");
+    if length < Duration::from_secs(least) {
+        return Err(format!("must be at least {}", bound(least)));
+    }
+    if length > Duration::from_secs(most) {
+        return Err(format!("must be at most {}", bound(most)));
+    }
+    Ok(length)
+}
+
+pub(super) fn whole(text: &str, least: u64, most: u64) -> Result<u64, String> {
+    let mend = format!("write a whole number from {least} to {most}");
+    let number = if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None };
+    number.filter(|n| (least..=most).contains(n)).ok_or(mend)
+}
+
+pub(super) fn rate(text: &str) -> Result<f64, String> {
+    let number = decimal(text).filter(|x| *x > 0.0 && *x <= 1e9);
+    number.ok_or_else(|| "write requests per second as a number like `120` or `0.5`".to_owned())
+}
+
+/// Only enough of a check to catch what can never be called.
+pub(super) fn url(text: &str) -> Result<(), String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let fits = |rest: &str| {
+        !rest.is_empty()
+            && !rest.starts_with(['/', ':', '?', '#'])
+            && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
+    };
+    match rest {
+        Some(rest) if fits(rest) => Ok(()),
+        _ => Err("write an address like `https://host/path`".to_owned()),
+    }
+}
+
+pub(super) fn label(text: &str) -> Result<(), String> {
+    let fits = text.len() <= 100
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && !text.as_bytes().first().is_none_or(u8::is_ascii_digit);
+    if fits { Ok(()) } else { Err("use letters, digits and _, starting with a letter".to_owned()) }
+}
+
+pub(super) fn text(text: &str) -> Result<(), String> {
+    match text {
+        t if t.len() > 8192 => Err("at most 8192 bytes".to_owned()),
+        t if t.trim().is_empty() => Err("write something here".to_owned()),
+        t if t.chars().any(|c| c.is_control() && c != '\n' && c != '\t') => {
+            Err(format!("{} has control characters", quoted(t)))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check<T: std::fmt::Debug>(got: Result<T, String>, expect: &str) {
+        let got = got.map_or_else(|e| e, |v| format!("{v:?}"));
+        assert!(got.contains(expect), "{got}, not {expect}");
+    }
+
+    #[test]
+    fn tolerances_are_one_line() {
+        check(tolerance("1.1x"), "ratio: 1.1, delta: 0.0");
+        check(tolerance("0.05pp"), "ratio: 1.0, delta: 0.0005");
+        check(tolerance("0.05pp+1.1x"), "ratio: 1.1, delta: 0.0005");
+        check(tolerance(" 1.1x  +  0.05pp "), "ratio: 1.1, delta: 0.0005");
+        check(tolerance("0.9x"), "from 1x");
+        check(tolerance("1e309x"), "write one like");
+        check(tolerance("NaNx"), "write one like");
+        check(tolerance("infx"), "write one like");
+        check(tolerance("1.1x + 1.2x"), "write one like");
+        check(tolerance("1.1x +"), "write one like");
+        check(tolerance("110%"), "write one like");
+    }
+
+    #[test]
+    fn numbers_have_no_signs_exponents_or_words() {
+        check(rate("120"), "120.0");
+        check(rate("0.5"), "0.5");
+        for bad in ["0", "-1", "NaN", "inf", "1e309", "1.", ".5", "9999999999", ""] {
+            check(rate(bad), "write requests per second");
+        }
+        check(whole("18446744073709551616", 1, 10), "from 1 to 10");
+        check(whole("", 0, 10), "from 0 to 10");
+        check(points("0.5pp"), "0.005");
+        check(points("0pp"), "above 0pp");
+        check(points("0.5%"), "like `0.5pp`");
+        check(percent("5"), "write `5%`");
+    }
+
+    #[test]
+    fn addresses_can_be_called() {
+        check(url("https://replay.internal/orders"), "()");
+        check(url("http://127.0.0.1:9000/$version"), "()");
+        for bad in ["replay.internal", "https://", "ftp://x", "http:///x", "https://a b", ""] {
+            check(url(bad), "https://host/path");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! One problem a row: what is written, what is said.
