@@ -38,7 +38,9 @@ impl Draft<'_> {
             _ => return self.refuse("it is completed; only `revert` is possible now"),
         };
         if self.now > until {
-            let text = format!("it completed, and could be taken back until {until}; start a rollout of the old version");
+            let text = format!(
+                "it completed, and could be taken back until {until}; start a rollout of the old version"
+            );
             return self.refuse(text);
         }
         self.revert(because, by.clone(), latch);
@@ -60,7 +62,9 @@ impl Draft<'_> {
         }
         self.note("resumed", by.clone(), text);
         // The last share may have been confirmed meanwhile.
-        if matches!(self.next.phase, Phase::Finishing { .. }) && self.next.wish.confirmed_at.is_some() {
+        if matches!(self.next.phase, Phase::Finishing { .. })
+            && self.next.wish.confirmed_at.is_some()
+        {
             self.completed();
         }
     }
@@ -113,11 +117,13 @@ impl Draft<'_> {
     pub(super) fn hand_edit(&mut self, instance: &str, seen: Weight) {
         let wish = self.next.wish.weight;
         if seen > wish {
-            let text = format!("a hand at {instance} raised the canary to {seen}; set back to {wish}");
+            let text =
+                format!("a hand at {instance} raised the canary to {seen}; set back to {wish}");
             self.note("hand-edit-undone", Actor::engine(), &text);
             return self.notify(text, false);
         }
-        let paused = matches!(&self.next.phase, Phase::Paused { because: Reason::HandEdit { .. }, .. });
+        let paused =
+            matches!(&self.next.phase, Phase::Paused { because: Reason::HandEdit { .. }, .. });
         let live = !matches!(self.next.phase, Phase::Reverting { .. } | Phase::Queued);
         if seen < wish && live && !paused {
             let because = Reason::HandEdit { instance: instance.to_owned(), seen, wish };
@@ -142,7 +148,10 @@ fn may_not_approve(
         return Some(format!("this gate is for {}", gate.approve.join(", ")));
     }
     if gate.asks.len() != answers.len() {
-        return Some(format!("this gate asks for {}; give one --answer each", gate.asks.join(", ")));
+        return Some(format!(
+            "this gate asks for {}; give one --answer each",
+            gate.asks.join(", ")
+        ));
     }
     None
 }

@@ -124,7 +124,12 @@ impl<'a> Draft<'a> {
             took.as_millis()
         );
         self.next.phase = Phase::Reverted { because, at: self.now };
-        self.journal("reverted", Actor::engine(), text, json!({ "took_us": took.as_micros() as u64 }));
+        self.journal(
+            "reverted",
+            Actor::engine(),
+            text,
+            json!({ "took_us": took.as_micros() as u64 }),
+        );
         self.effect(Effect::ReleaseRoute);
         if self.program.plan.after_revert.is_some() {
             self.effect(Effect::RunAfterRevert);

@@ -83,10 +83,12 @@ fn bake_is_earned(
         return broken(false, "L6: a step bakes that is no shift");
     };
     let promoted = after.promoted_by != before.promoted_by;
-    broken(!moved_on || promoted || earned + added >= *bake, "L6: a bake was cut short").or_else(|| {
-        let Phase::Baking { step: now, earned: then, .. } = after.phase else { return None };
-        broken(now != step || then <= earned + added, "L6: more was earned than watched")
-    })
+    broken(!moved_on || promoted || earned + added >= *bake, "L6: a bake was cut short").or_else(
+        || {
+            let Phase::Baking { step: now, earned: then, .. } = after.phase else { return None };
+            broken(now != step || then <= earned + added, "L6: more was earned than watched")
+        },
+    )
 }
 
 fn ends_stay(before: &State, after: &State) -> Option<String> {

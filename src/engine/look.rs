@@ -14,7 +14,7 @@ use crate::judge::{
     self, Counts, Criterion, Evidence, Judgement, LimitAction, LookInput, Requests, Rules, Verdict,
     planning,
 };
-use crate::plan::{Check, Count, Numbers, Program, Splitter, Step};
+use crate::plan::{Check, Count, Numbers, Program, SourceRef, Splitter, Step, arm_query};
 
 /// Looks dropped after the canary first gets traffic: cold caches are no regression.
 const DROPPED_LOOKS: u64 = 2;
@@ -72,13 +72,13 @@ fn from(program: &Program, check: &Check, arm: Arm, counter: Counter) -> Option<
         Arm::Baseline => &program.baseline,
     };
     let route = &program.route;
-    let selector = |source: &crate::plan::SourceRef, failures: &str, requests: &str| {
+    let selector = |source: &SourceRef, failures: &str, requests: &str| {
         let query = if counter == Counter::Failures { failures } else { requests };
-        let selector = crate::plan::arm_query(query, &route.arm.label, label);
+        let selector = arm_query(query, &route.arm.label, label);
         From::Selector { source: source.clone(), selector }
     };
     let count = match &check.numbers {
-        Numbers::Counters { source: crate::plan::SourceRef::Push, .. } => &Count::Push,
+        Numbers::Push => &Count::Push,
         Numbers::Counters { source, failures, requests } => {
             return Some(selector(source, failures, requests));
         }
@@ -227,10 +227,8 @@ impl Scene<'_> {
     fn input(&self, next: &mut Memory, seen: Seen, settled: bool) -> LookInput {
         let weight = self.state.wish.weight;
         let observed = matches!(self.program.route.split, Splitter::Observe);
-        let requests = |c: Counts| Requests {
-            canary: c.canary_requests,
-            baseline: c.baseline_requests,
-        };
+        let requests =
+            |c: Counts| Requests { canary: c.canary_requests, baseline: c.baseline_requests };
         let split = seen.checks.first().copied().flatten().map(requests);
         LookInput {
             weight,

@@ -13,14 +13,16 @@ impl Draft<'_> {
         self.remember(look);
         match &look.finding {
             Finding::Regression { check, sentence } => {
-                let because = Reason::Regression { check: check.clone(), sentence: sentence.clone() };
+                let because =
+                    Reason::Regression { check: check.clone(), sentence: sentence.clone() };
                 match self.program.plan.on_regression {
                     OnRegression::Revert => self.revert(because, Actor::judge(), Latch::Revert),
                     OnRegression::Pause => self.pause_once(because),
                 }
             }
             Finding::Limit { check, sentence, then } => {
-                let because = Reason::Regression { check: check.clone(), sentence: sentence.clone() };
+                let because =
+                    Reason::Regression { check: check.clone(), sentence: sentence.clone() };
                 match then {
                     LimitAction::Revert => self.revert(because, Actor::judge(), Latch::Revert),
                     LimitAction::Pause => self.pause_once(because),
@@ -46,7 +48,10 @@ impl Draft<'_> {
         if before != Some(finding.kind()) && !told_below {
             let text = format!("{}: {}", finding.kind(), finding.sentence());
             self.journal("verdict", Actor::judge(), text, look.detail.clone());
-            if matches!(finding, Finding::Blind { .. } | Finding::Mismatch { .. } | Finding::Silent { .. }) {
+            if matches!(
+                finding,
+                Finding::Blind { .. } | Finding::Mismatch { .. } | Finding::Silent { .. }
+            ) {
                 self.notify(finding.sentence(), false);
             }
         }
@@ -54,7 +59,8 @@ impl Draft<'_> {
 
     /// Evidence stays high at every later look; one pause is enough.
     fn pause_once(&mut self, because: Reason) {
-        let already = matches!(&self.next.phase, Phase::Paused { because: Reason::Regression { .. }, .. });
+        let already =
+            matches!(&self.next.phase, Phase::Paused { because: Reason::Regression { .. }, .. });
         if !already {
             self.pause(because, Actor::judge());
         }
@@ -87,7 +93,11 @@ impl Draft<'_> {
             return;
         }
         if passes {
-            self.note("passed", Actor::judge(), format!("{}: {}", self.next.wish.weight, look.finding.sentence()));
+            self.note(
+                "passed",
+                Actor::judge(),
+                format!("{}: {}", self.next.wish.weight, look.finding.sentence()),
+            );
             self.enter(next);
         } else if self.program.plan.bake_at_most.is_some_and(|most| earned >= most) {
             self.doubted(next, look);
@@ -100,7 +110,9 @@ impl Draft<'_> {
         match self.program.plan.on_doubt {
             OnDoubt::Wait => {}
             OnDoubt::Pause => self.pause(Reason::Doubted { doubt }, Actor::judge()),
-            OnDoubt::Revert => self.revert(Reason::Doubted { doubt }, Actor::judge(), Latch::Revert),
+            OnDoubt::Revert => {
+                self.revert(Reason::Doubted { doubt }, Actor::judge(), Latch::Revert)
+            }
             OnDoubt::Advance => {
                 let text = format!("{doubt}; the plan says advance");
                 self.note("passed-in-doubt", Actor::judge(), text);

@@ -4,8 +4,8 @@
 //! Does not: read clocks, wait, call anybody, or store. All of it is pure and total.
 
 mod commands;
-mod due;
 mod draft;
+mod due;
 mod increments;
 mod invariants;
 mod look;

@@ -102,9 +102,11 @@ pub enum Phase {
         since: Timestamp,
         was: Box<Phase>,
     },
+    /// `alarmed`: people were told that it takes too long.
     Reverting {
         because: Reason,
         since: Timestamp,
+        alarmed: bool,
     },
     Completed {
         at: Timestamp,

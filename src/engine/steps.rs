@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::draft::Draft;
 use super::state::{Effect, Phase};
 use crate::domain::{Actor, Generation, Reason, Timestamp, Weight, human};
-use crate::plan::{GateTimeout, Step};
+use crate::plan::{GateTimeout, Step, spread};
 
 /// Rollouts that wait for the same opening start within this time of it, each at its own moment.
 const SPREAD: Duration = Duration::from_secs(30 * 60);
@@ -17,7 +16,8 @@ impl Draft<'_> {
     /// The route is ours.
     pub(super) fn begin(&mut self, generation: Generation) {
         self.next.wish.generation = generation;
-        let text = format!("the route is free: {} → {}", self.program.baseline, self.program.canary);
+        let text =
+            format!("the route is free: {} → {}", self.program.baseline, self.program.canary);
         self.note("began", Actor::engine(), text);
         self.enter(self.next.begins_at);
     }
@@ -64,7 +64,8 @@ impl Draft<'_> {
 
     /// The last share. Everything before it has passed.
     fn finish(&mut self, step: usize) {
-        let last = if self.next.reached == Weight::FULL { Weight::FULL } else { self.next.wish.weight };
+        let last =
+            if self.next.reached == Weight::FULL { Weight::FULL } else { self.next.wish.weight };
         if last == self.next.wish.weight && self.next.wish.confirmed_at.is_some() {
             return self.completed();
         }
@@ -112,15 +113,16 @@ impl Draft<'_> {
         if self.next.wish.weight == Weight::ZERO {
             return None;
         }
-        (0..step).rev().find(|s| matches!(self.program.plan.steps.get(*s), Some(Step::Shift { .. })))
+        (0..step)
+            .rev()
+            .find(|s| matches!(self.program.plan.steps.get(*s), Some(Step::Shift { .. })))
     }
 
     /// The same for the same rollout after a restart; never more than an eighth of the opening.
     fn spread(&self, length: Duration) -> Duration {
-        let within = SPREAD.min(length / 8).as_micros();
+        let within = SPREAD.min(length / 8);
         let (plan, at) = (&self.program.plan.name, self.next.started_at.micros());
-        let share = u128::from(xxh3_64(format!("{plan}/{at}").as_bytes()));
-        Duration::from_micros(u64::try_from((share * within) >> 64).unwrap_or(0))
+        spread(&format!("{plan}/{at}"), within)
     }
 
     /// Everybody who carries traffic follows the wish.
@@ -156,7 +158,12 @@ impl Draft<'_> {
     fn in_force(&mut self, since: Timestamp) {
         let took = self.now.since(since);
         let text = format!("{} in force after {} ms", self.next.wish.weight, took.as_millis());
-        self.journal("confirmed", Actor::engine(), text, json!({ "took_us": took.as_micros() as u64 }));
+        self.journal(
+            "confirmed",
+            Actor::engine(),
+            text,
+            json!({ "took_us": took.as_micros() as u64 }),
+        );
     }
 
     pub(super) fn hook_answered(&mut self, step: usize, answer: &Result<String, String>) {
@@ -189,7 +196,9 @@ impl Draft<'_> {
         }
         match self.next.phase.clone() {
             Phase::Gated { step, since } => self.gate_waits(step, since),
-            Phase::Waiting { step, from, until } if self.now >= until => self.window_opens(step, from),
+            Phase::Waiting { step, from, until } if self.now >= until => {
+                self.window_opens(step, from)
+            }
             _ => {}
         }
     }
@@ -216,9 +225,17 @@ impl Draft<'_> {
     fn window_opens(&mut self, step: usize, from: Option<usize>) {
         match from {
             Some(from) if self.program.plan.window.as_ref().is_none_or(|w| w.is_open(self.now)) => {
-                self.next.phase =
-                    Phase::Baking { step: from, next: step, earned: Duration::ZERO, since: self.now };
-                self.note("window-open", Actor::engine(), "the window is open: the bake is earned again first");
+                self.next.phase = Phase::Baking {
+                    step: from,
+                    next: step,
+                    earned: Duration::ZERO,
+                    since: self.now,
+                };
+                self.note(
+                    "window-open",
+                    Actor::engine(),
+                    "the window is open: the bake is earned again first",
+                );
             }
             _ => self.enter(step),
         }

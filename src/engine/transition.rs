@@ -16,7 +16,9 @@ pub fn decide(program: &Program, state: &State, event: &Event, now: Timestamp) -
     match broken.into_iter().next() {
         None => decided,
         // A revert goes on whatever else is wrong.
-        Some(_) if matches!(decided.next.phase, Phase::Reverting { .. } | Phase::Reverted { .. }) => {
+        Some(_)
+            if matches!(decided.next.phase, Phase::Reverting { .. } | Phase::Reverted { .. }) =>
+        {
             decided
         }
         Some(law) => {

@@ -12,7 +12,7 @@ use chrono_tz::Tz;
 use cron::Schedule;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::domain::{RolloutName, Timestamp};
+use crate::domain::Timestamp;
 
 use super::model::Window;
 use super::near::nearest;
@@ -212,8 +212,8 @@ fn after_gap(zone: Tz, local: NaiveDateTime) -> Option<DateTime<Utc>> {
 
 /// How long one of many rollouts that wait for the same opening holds back: spread evenly over `within`, the
 /// same for the same rollout whenever it is asked.
-pub fn spread(name: &RolloutName, within: Duration) -> Duration {
-    let hash = xxh3_64(name.to_string().as_bytes());
+pub fn spread(rollout: &str, within: Duration) -> Duration {
+    let hash = xxh3_64(rollout.as_bytes());
     let nanos = (within.as_nanos().saturating_mul(u128::from(hash))) >> 64;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
