@@ -136,6 +136,17 @@ impl<'a> Draft<'a> {
         }
     }
 
+    pub(super) fn after_revert_answered(&mut self, answer: &Result<String, String>) {
+        let text = match answer {
+            Ok(said) => format!("after_revert succeeded: {said}"),
+            Err(detail) => format!("after_revert failed: {detail}"),
+        };
+        self.note("after-revert", Actor::engine(), &text);
+        if answer.is_err() {
+            self.notify(text, true);
+        }
+    }
+
     /// Stops moving; the split stays where it is and the judge goes on looking.
     pub(super) fn pause(&mut self, because: Reason, by: Actor) {
         let was = match &self.next.phase {

@@ -129,6 +129,9 @@ pub fn weigh(
     lasting: Duration,
     lag: Duration,
 ) -> (Memory, Option<Look>) {
+    if memory.until.is_some_and(|until| answer.until <= until) {
+        return (memory.clone(), None); // Counted before: a commit's answer was lost.
+    }
     let mut next = memory.clone();
     if state.lives > next.evidence.lives() {
         next.evidence.next_life();

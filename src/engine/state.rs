@@ -177,6 +177,10 @@ pub enum Event {
         step: usize,
         answer: Result<String, String>,
     },
+    /// `after_revert` was called; decides nothing.
+    AfterRevertAnswered {
+        answer: Result<String, String>,
+    },
     Command {
         by: Actor,
         command: Command,

@@ -42,6 +42,9 @@ pub fn transition(program: &Program, state: &State, event: &Event, now: Timestam
         (Phase::Reverted { .. }, Event::Command { .. }) => {
             draft.refuse("it is reverted already; start the plan again, or `tidegate retry`");
         }
+        (Phase::Reverted { .. }, Event::AfterRevertAnswered { answer }) => {
+            draft.after_revert_answered(answer);
+        }
         (Phase::Completed { .. } | Phase::Reverted { .. }, _) => {}
 
         // The first reason to revert stays the reason (L7); a kill only raises the latch.
@@ -87,7 +90,7 @@ pub fn transition(program: &Program, state: &State, event: &Event, now: Timestam
         (_, Event::HookAnswered { step, answer }) => draft.hook_answered(*step, answer),
         (_, Event::Tick) => draft.time_passed(),
         (_, Event::Command { by, command }) => draft.command(by, command),
-        (_, Event::Started { .. }) => {}
+        (_, Event::Started { .. } | Event::AfterRevertAnswered { .. }) => {}
     }
     draft.done()
 }

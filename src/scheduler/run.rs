@@ -1,0 +1,218 @@
+//! The tokio adapter of the core: clock, store, feed and sources on one side, inputs and operations on the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::core::{Core, Input, Op};
+use super::service::Service;
+use crate::domain::Name;
+use crate::metrics::Sources;
+use crate::plan::Program;
+use crate::store::{Commit, InstanceRow, StoreError};
+use crate::traffic::FeedEvent;
+
+/// An instance can stop counting by mere silence: unconfirmed routes are looked at again this often.
+const CONFIRM_EVERY: Duration = Duration::from_secs(1);
+
+/// The scheduler while it runs.
+#[derive(Debug)]
+pub struct Running {
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Decides nothing new, lets what is under way be stored, and returns.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        for task in self.tasks {
+            let _ = task.await;
+        }
+    }
+}
+
+/// Recovers everything that is live and goes on with it.
+///
+/// # Errors
+/// When the store cannot be read at the start.
+pub async fn run(
+    service: Service,
+    inputs: mpsc::UnboundedReceiver<Input>,
+    sources: Sources,
+) -> Result<Running, StoreError> {
+    service.publish_routes().await?;
+    let live = service.store().live(service.now().wall).await?;
+    for stored in live.iter().filter(|s| !s.state.phase.is_end()) {
+        service.report(Input::Changed(stored.name.clone()));
+    }
+    let (stop, stopped) = watch::channel(false);
+    let adapter = Adapter { service: service.clone(), sources, instances: Vec::new() };
+    let outbox = super::outbox::run(service.clone(), stopped.clone());
+    let tasks = vec![tokio::spawn(adapter.run(inputs, stopped)), tokio::spawn(outbox)];
+    Ok(Running { stop, tasks })
+}
+
+struct Adapter {
+    service: Service,
+    sources: Sources,
+    instances: Vec<InstanceRow>,
+}
+
+impl Adapter {
+    async fn run(
+        mut self,
+        mut inputs: mpsc::UnboundedReceiver<Input>,
+        mut stopped: watch::Receiver<bool>,
+    ) {
+        let mut core = Core::default();
+        let mut events = self.service.feed().events();
+        let mut confirm = tokio::time::interval(CONFIRM_EVERY);
+        loop {
+            let sleep = self.until_next(&core);
+            tokio::select! {
+                _ = stopped.wait_for(|stop| *stop) => break,
+                Some(input) = inputs.recv() => core.input(input, self.service.now()),
+                Some(event) = next(&mut events) => self.feed_event(&mut core, event),
+                () = tokio::time::sleep(sleep) => {}
+                _ = confirm.tick() => {
+                    self.save_instances().await;
+                    for route in core.unconfirmed() {
+                        self.confirm(&mut core, &route);
+                    }
+                }
+            }
+            while let Ok(input) = inputs.try_recv() {
+                core.input(input, self.service.now());
+            }
+            let ops = core.poll(self.service.now());
+            self.perform(&mut core, ops);
+        }
+        self.save_instances().await;
+    }
+
+    fn until_next(&self, core: &Core) -> Duration {
+        let now = self.service.now().mono;
+        core.next_wake().map_or(CONFIRM_EVERY, |at| at.since(now))
+    }
+
+    fn feed_event(&mut self, core: &mut Core, event: FeedEvent) {
+        match event {
+            FeedEvent::Acknowledged { route, .. } => self.confirm(core, &route),
+            FeedEvent::HandEdit { route, node: instance, seen } => {
+                core.input(Input::HandEdit { route, instance, seen }, self.service.now());
+            }
+            FeedEvent::Instance(row) => self.instances.push(row),
+        }
+    }
+
+    fn confirm(&self, core: &mut Core, route: &Name) {
+        let confirmation = self.service.feed().confirmation(route);
+        if let Some(c) = confirmation.filter(|c| c.confirmed) {
+            let input = Input::Confirmed { route: route.clone(), generation: c.generation };
+            core.input(input, self.service.now());
+        }
+    }
+
+    /// Who carries traffic must be known after a restart; a failed save is tried again with the next beat.
+    async fn save_instances(&mut self) {
+        if self.instances.is_empty() {
+            return;
+        }
+        match self.service.store().save_instances(self.instances.clone()).await {
+            Ok(()) => self.instances.clear(),
+            Err(error) => tracing::warn!(%error, "Could not save instances, trying again"),
+        }
+    }
+
+    fn perform(&self, core: &mut Core, ops: Vec<Op>) {
+        let mut commits = Vec::new();
+        for op in ops {
+            match op {
+                Op::Commit { commit, program } => commits.push((*commit, program)),
+                Op::Load(name) => self.load(name),
+                Op::Read { name, asks, since } => {
+                    let (service, sources) = (self.service.clone(), self.sources.clone());
+                    tokio::spawn(async move {
+                        let answer = sources.read(&asks, since, service.now().wall).await;
+                        let lag = sources.lag(&asks);
+                        service.report(Input::Read { name, answer, lag });
+                    });
+                }
+                Op::Flush(flush) => self.flush(*flush),
+                Op::Show(stored) => {
+                    let waits = stored.state.wish.confirmed_at.is_none();
+                    let route = stored.program.route.name.clone();
+                    let holds = stored.state.phase.holds_route();
+                    self.service.show_live(stored);
+                    if waits && holds {
+                        self.confirm(core, &route);
+                    }
+                }
+                Op::Forget(name) => self.service.hide_live(&name),
+            }
+        }
+        self.commit(commits);
+    }
+
+    fn load(&self, name: crate::domain::RolloutName) {
+        let service = self.service.clone();
+        tokio::spawn(async move {
+            let input = match service.load(&name).await {
+                Ok((stored, free_at)) => {
+                    Input::Loaded { name, stored: stored.map(Box::new), free_at }
+                }
+                Err(error) => {
+                    tracing::error!(rollout.name = %name, %error, "Could not load `{name}`, trying again");
+                    Input::NotLoaded(name)
+                }
+            };
+            service.report(input);
+        });
+    }
+
+    fn flush(&self, flush: crate::store::Flush) {
+        let service = self.service.clone();
+        tokio::spawn(async move {
+            let name = flush.name.clone();
+            let expected = flush.expected_version;
+            let flushed = match service.store().flush(vec![flush]).await {
+                Ok(flushed) => flushed.first().copied().unwrap_or(false),
+                Err(error) => {
+                    tracing::warn!(rollout.name = %name, %error, "Could not store the looks of `{name}`, trying again");
+                    false
+                }
+            };
+            service.report(Input::Flushed { name, version: flushed.then_some(expected + 1) });
+        });
+    }
+
+    fn commit(&self, batch: Vec<(Commit, Arc<Program>)>) {
+        if batch.is_empty() {
+            return;
+        }
+        let service = self.service.clone();
+        tokio::spawn(async move {
+            let names: Vec<_> = batch.iter().map(|(commit, _)| commit.name.clone()).collect();
+            let results = match service.commit(batch).await {
+                Ok(results) => results.into_iter().map(Some).collect(),
+                Err(error) => {
+                    tracing::error!(%error, "Could not store {} decisions, trying again", names.len());
+                    vec![None; names.len()]
+                }
+            };
+            for (name, result) in names.into_iter().zip(results) {
+                service.report(Input::Committed { name, result });
+            }
+        });
+    }
+}
+
+async fn next(events: &mut Option<mpsc::UnboundedReceiver<FeedEvent>>) -> Option<FeedEvent> {
+    match events {
+        Some(events) => events.recv().await,
+        None => std::future::pending().await,
+    }
+}
