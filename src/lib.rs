@@ -8,3 +8,4 @@ pub mod engine;
 pub mod judge;
 pub mod plan;
 pub mod store;
+pub mod traffic;
