@@ -379,3 +379,6 @@ impl Route {
         self.past.iter().find(|(generation, _)| *generation == have).map(|(_, share)| *share)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,6 +100,10 @@ impl Instance {
         if poll.metrics.is_some() {
             self.row.metrics.clone_from(&poll.metrics);
         }
+        // What it carries counts as served, whoever told it: a revert must wait for it.
+        if let Some(share) = poll.share.or(told) {
+            self.expose(wished, wished.exposure(share));
+        }
         let hand_edit = self.notice_hand(poll, wished, told);
         News { acknowledged: self.acknowledge(poll, wished), hand_edit }
     }
@@ -123,7 +127,6 @@ impl Instance {
             self.edit = None;
             return None;
         };
-        self.expose(wished, wished.exposure(seen));
         if self.edit.is_some_and(|edit| edit.seen == seen) {
             return None;
         }
