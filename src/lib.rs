@@ -5,6 +5,8 @@
 pub mod clock;
 pub mod domain;
 pub mod engine;
+pub mod flags;
 pub mod judge;
 pub mod plan;
 pub mod store;
+pub mod traffic;

@@ -1,0 +1,384 @@
+//! The one feed of wished splits, which every dialect serves.
+//!
+//! Owns: the newest wish of every route, polls held until something newer, what each instance has acknowledged.
+//! Does not: store; it is fed after each commit, and what must be kept leaves as [`FeedEvent`]s.
+//! Invariant: an older generation never follows a newer one, neither here nor at an instance (L5).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::confirm::{self, Asked, Confirmation, Follower, SILENT_AFTER};
+use super::instance::{At, Instance};
+use crate::clock::{Clock, Mono};
+use crate::domain::{Generation, Name, RolloutName, Share, Side, Weight};
+use crate::plan::Splitter;
+use crate::store::InstanceRow;
+
+/// Shares of earlier generations are remembered this far back, to tell a hand edit from an old wish.
+const REMEMBERED: usize = 32;
+
+/// The split a route should have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wished {
+    pub route: Name,
+    pub generation: Generation,
+    /// Side B's.
+    pub share: Share,
+    pub serving: Side,
+    /// Values of the arm label on either side, as far as known.
+    pub labels: [Option<String>; 2],
+    pub splitter: Splitter,
+    /// Starts the hash that spreads units over the split, so that two routes draw independently.
+    pub salt: String,
+    /// The rollout that holds the route.
+    pub holder: Option<RolloutName>,
+    /// Its rollout is paused because a hand lowered the canary: that hand is respected everywhere.
+    pub yields: bool,
+}
+
+impl Wished {
+    /// Side B's share when everybody is on the serving side: what a proxy starts with when we are not there.
+    pub fn settled(&self) -> Share {
+        match self.serving {
+            Side::A => Share::ZERO,
+            Side::B => Share::FULL,
+        }
+    }
+
+    /// The idle side's share: what a canary there gets.
+    pub fn idle_weight(&self) -> Weight {
+        self.exposure(self.share)
+    }
+
+    /// What the idle side gets where side B gets `share`.
+    pub fn exposure(&self, share: Share) -> Weight {
+        match self.serving {
+            Side::A => share,
+            Side::B => share.complement(),
+        }
+    }
+
+    pub fn baseline_label(&self) -> Option<&str> {
+        self.labels[self.serving.index()].as_deref()
+    }
+
+    pub fn canary_label(&self) -> Option<&str> {
+        self.labels[self.serving.other().index()].as_deref()
+    }
+
+    /// How many instances must be heard of before a raise counts; `None` where nobody is waited for.
+    fn instances(&self) -> Option<u32> {
+        match self.splitter {
+            Splitter::Haproxy { instances, .. } | Splitter::Pull { instances, .. } => {
+                Some(instances)
+            }
+            Splitter::Flag { .. } | Splitter::Observe => None,
+        }
+    }
+}
+
+/// One question of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poll {
+    pub route: Name,
+    /// The instance's host, or another name that outlives its restarts.
+    pub node: String,
+    /// Differs after every start of the instance.
+    pub boot: String,
+    /// The generation it carries: its acknowledgement. `None` just after its start.
+    pub have: Option<Generation>,
+    /// Side B's share in force there, read back; a hand may have changed it.
+    pub share: Option<Share>,
+    /// The settled share it would start with next time, where it keeps one.
+    pub settled: Option<Share>,
+    /// Where its own counters can be read.
+    pub metrics: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Polled {
+    Split(Wished),
+    /// Nothing new within the hold.
+    Unchanged,
+    /// There is no such route.
+    Unknown,
+}
+
+/// What the rest of the service must hear of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FeedEvent {
+    /// One more instance carries the newest split, or one that did not was forgotten: ask [`Feed::confirmation`].
+    Acknowledged { route: Name, generation: Generation },
+    /// An instance carries another weight of the idle side than it was told. A lower one stands, a higher one is undone.
+    HandEdit { route: Name, node: String, seen: Weight },
+    /// To be saved.
+    Instance(InstanceRow),
+}
+
+/// The wishes of all flag routes by flag, at one moment. Never changed, only replaced.
+pub type Flags = BTreeMap<Name, Arc<Wished>>;
+
+/// Cheap to clone: all clones are one feed.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    clock: Arc<dyn Clock>,
+    started: Mono,
+    loaded: AtomicBool,
+    known: Mutex<Known>,
+    flags: RwLock<Arc<Flags>>,
+    events: mpsc::UnboundedSender<FeedEvent>,
+    receiver: Mutex<Option<mpsc::UnboundedReceiver<FeedEvent>>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    routes: BTreeMap<Name, Route>,
+    instances: BTreeMap<Name, BTreeMap<String, Instance>>,
+}
+
+#[derive(Debug)]
+struct Route {
+    wished: Wished,
+    past: VecDeque<(Generation, Share)>,
+    wake: watch::Sender<()>,
+}
+
+impl Feed {
+    /// `instances`: as stored. Until [`Feed::loaded`] is called the dialects answer 503, never "no such route".
+    pub fn new(clock: Arc<dyn Clock>, instances: Vec<InstanceRow>) -> Self {
+        let (events, receiver) = mpsc::unbounded_channel();
+        let mut known = Known::default();
+        for row in instances {
+            let nodes = known.instances.entry(row.route.clone()).or_default();
+            nodes.insert(row.node.clone(), Instance::stored(row));
+        }
+        let inner = Inner {
+            started: clock.mono(),
+            clock,
+            loaded: AtomicBool::new(false),
+            known: Mutex::new(known),
+            flags: RwLock::default(),
+            events,
+            receiver: Mutex::new(Some(receiver)),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Every stored route is published: an unknown one is unknown indeed.
+    pub fn loaded(&self) {
+        self.inner.loaded.store(true, Ordering::Release);
+    }
+
+    pub fn is_loaded(&self) -> bool {
+        self.inner.loaded.load(Ordering::Acquire)
+    }
+
+    /// Makes `wished` the split every instance is told, and wakes held polls. An older generation than the known one
+    /// changes nothing, nor does another share under the same generation: `false` (L5).
+    pub fn publish(&self, wished: Wished) -> bool {
+        let (route, generation) = (wished.route.clone(), wished.generation);
+        let at_once = wished.instances().is_none();
+        if !self.known().publish(wished) {
+            tracing::warn!(%route, %generation, "Ignored an older split of `{route}`");
+            return false;
+        }
+        self.refresh_flags();
+        if at_once {
+            self.emit(FeedEvent::Acknowledged { route, generation });
+        }
+        true
+    }
+
+    pub fn remove(&self, route: &Name) {
+        self.known().routes.remove(route);
+        self.refresh_flags();
+    }
+
+    pub fn wished(&self, route: &Name) -> Option<Wished> {
+        self.known().routes.get(route).map(|route| route.wished.clone())
+    }
+
+    /// By name.
+    pub fn all(&self) -> Vec<Wished> {
+        self.known().routes.values().map(|route| route.wished.clone()).collect()
+    }
+
+    /// A snapshot to evaluate flags from; no lock is held afterwards.
+    pub fn flags(&self) -> Arc<Flags> {
+        Arc::clone(&self.inner.flags.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes in what the instance says, then answers as soon as there is something to tell it, at the latest after `hold`.
+    pub async fn poll(&self, poll: Poll, hold: Duration) -> Polled {
+        let Some(mut wake) = self.arrive(&poll) else { return Polled::Unknown };
+        let deadline = tokio::time::sleep(hold);
+        tokio::pin!(deadline);
+        loop {
+            wake.borrow_and_update();
+            if let Some(wished) = self.hand_out(&poll) {
+                return Polled::Split(wished);
+            }
+            tokio::select! {
+                changed = wake.changed() => if changed.is_err() { return Polled::Unknown },
+                () = &mut deadline => return Polled::Unchanged,
+            }
+        }
+    }
+
+    /// Those that follow a route, by node.
+    pub fn instances(&self, route: &Name) -> Vec<InstanceRow> {
+        let known = self.known();
+        known.instances.get(route).into_iter().flatten().map(|(_, i)| i.row.clone()).collect()
+    }
+
+    /// Stops waiting for an instance that will not come back. `false`: there is none of that name.
+    pub fn forget(&self, route: &Name, node: &str) -> bool {
+        let mut known = self.known();
+        let gone = known.instances.get_mut(route).and_then(|nodes| nodes.remove(node)).is_some();
+        if gone && let Some(Route { wished, .. }) = known.routes.get(route) {
+            let generation = wished.generation;
+            self.emit(FeedEvent::Acknowledged { route: route.clone(), generation });
+        }
+        gone
+    }
+
+    /// What happens from now on, and what happened since the start. There is one reader: `None` the second time.
+    pub fn events(&self) -> Option<mpsc::UnboundedReceiver<FeedEvent>> {
+        self.inner.receiver.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// How far the newest split of a route has got. It can change by mere time: an instance falls silent.
+    pub fn confirmation(&self, route: &Name) -> Option<Confirmation> {
+        let known = self.known();
+        let wished = &known.routes.get(route)?.wished;
+        let (generation, weight) = (wished.generation, wished.idle_weight());
+        let Some(expected) = wished.instances() else {
+            return Some(Confirmation::at_once(generation));
+        };
+        let now = self.inner.clock.mono();
+        let nodes = known.instances.get(route).into_iter().flat_map(BTreeMap::values);
+        let followers: Vec<_> = nodes.map(|i| self.follower(i, wished, now)).collect();
+        let asked = Asked { generation, weight, expected };
+        Some(confirm::confirm(asked, route.as_str(), &followers))
+    }
+
+    fn follower<'a>(&self, instance: &'a Instance, wished: &Wished, now: Mono) -> Follower<'a> {
+        let silent = now.since(instance.polled.unwrap_or(self.inner.started));
+        Follower {
+            node: &instance.row.node,
+            acknowledged: instance.row.acknowledged,
+            live: instance.polled.is_some() && silent < SILENT_AFTER,
+            silent,
+            served: instance.served(wished),
+        }
+    }
+
+    /// Records a poll; the route's wake-up, or `None` where there is no such route.
+    fn arrive(&self, poll: &Poll) -> Option<watch::Receiver<()>> {
+        let at = At { wall: self.inner.clock.wall(), mono: self.inner.clock.mono() };
+        let mut known = self.known();
+        let Known { routes, instances } = &mut *known;
+        let route = routes.get(&poll.route)?;
+        let nodes = instances.entry(poll.route.clone()).or_default();
+        let instance = nodes.entry(poll.node.clone()).or_insert_with(|| Instance::new(poll, at));
+        let news = instance.arrive(poll, &route.wished, route.told(poll.have), at);
+        if let Some(row) = instance.unsaved() {
+            self.emit(FeedEvent::Instance(row));
+        }
+        if let Some(seen) = news.hand_edit {
+            let (route, node) = (poll.route.clone(), poll.node.clone());
+            self.emit(FeedEvent::HandEdit { route, node, seen });
+        }
+        if news.acknowledged {
+            let (route, generation) = (poll.route.clone(), route.wished.generation);
+            self.emit(FeedEvent::Acknowledged { route, generation });
+        }
+        Some(route.wake.subscribe())
+    }
+
+    /// The wish, if this poll is owed it. That it was told is noted first: the answer may arrive even if we fail now.
+    fn hand_out(&self, poll: &Poll) -> Option<Wished> {
+        let mut known = self.known();
+        let Known { routes, instances } = &mut *known;
+        let wished = &routes.get(&poll.route)?.wished;
+        let instance = instances.get_mut(&poll.route)?.get_mut(&poll.node)?;
+        if !instance.owed(poll, wished) {
+            return None;
+        }
+        instance.told(wished);
+        if let Some(row) = instance.unsaved() {
+            self.emit(FeedEvent::Instance(row));
+        }
+        Some(wished.clone())
+    }
+
+    fn refresh_flags(&self) {
+        let known = self.known();
+        let flags = known.routes.values().filter_map(|route| match &route.wished.splitter {
+            Splitter::Flag { flag, .. } => Some((flag.clone(), Arc::new(route.wished.clone()))),
+            Splitter::Haproxy { .. } | Splitter::Pull { .. } | Splitter::Observe => None,
+        });
+        let flags = Arc::new(flags.collect());
+        *self.inner.flags.write().unwrap_or_else(PoisonError::into_inner) = flags;
+    }
+
+    /// Nobody listening means that the service is ending.
+    fn emit(&self, event: FeedEvent) {
+        let _ = self.inner.events.send(event);
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.inner.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn publish(&mut self, wished: Wished) -> bool {
+        let Some(route) = self.routes.get_mut(&wished.route) else {
+            self.routes.insert(wished.route.clone(), Route::new(wished));
+            return true;
+        };
+        let known = &route.wished;
+        let same = wished.generation == known.generation && wished.share == known.share;
+        if wished.generation <= known.generation && !same {
+            return false;
+        }
+        for instance in self.instances.entry(wished.route.clone()).or_default().values_mut() {
+            instance.published(&wished);
+        }
+        if !same {
+            route.past.truncate(REMEMBERED - 1);
+            route.past.push_front((known.generation, known.share));
+        }
+        route.wished = wished;
+        route.wake.send_replace(());
+        true
+    }
+}
+
+impl Route {
+    fn new(wished: Wished) -> Self {
+        Self { wished, past: VecDeque::new(), wake: watch::Sender::new(()) }
+    }
+
+    /// The share of a generation.
+    fn told(&self, have: Option<Generation>) -> Option<Share> {
+        let have = have?;
+        if have == self.wished.generation {
+            return Some(self.wished.share);
+        }
+        self.past.iter().find(|(generation, _)| *generation == have).map(|(_, share)| *share)
+    }
+}
+
+#[cfg(test)]
+mod tests;
