@@ -7,6 +7,8 @@ pub mod domain;
 pub mod engine;
 pub mod flags;
 pub mod judge;
+pub mod metrics;
 pub mod plan;
+pub mod scheduler;
 pub mod store;
 pub mod traffic;

@@ -28,26 +28,54 @@ pub struct Now {
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A rollout as stored now, and its route's generation if nobody holds it; answers [`Op::Load`] and begins a life.
-    Loaded { name: RolloutName, stored: Option<Box<Stored>>, free_at: Option<Generation> },
+    Loaded {
+        name: RolloutName,
+        stored: Option<Box<Stored>>,
+        free_at: Option<Generation>,
+    },
     /// The store failed to answer [`Op::Load`].
     NotLoaded(RolloutName),
     /// Somebody else committed to this rollout.
     Changed(RolloutName),
-    Read { name: RolloutName, answer: Answer, lag: Duration },
+    Read {
+        name: RolloutName,
+        answer: Answer,
+        lag: Duration,
+    },
     /// `None`: the store failed, and nobody knows whether it happened.
-    Committed { name: RolloutName, result: Option<Committed> },
-    Flushed { name: RolloutName, version: Option<i64> },
+    Committed {
+        name: RolloutName,
+        result: Option<Committed>,
+    },
+    Flushed {
+        name: RolloutName,
+        version: Option<i64>,
+    },
     /// Everybody who counts carries this generation.
-    Confirmed { route: Name, generation: Generation },
-    HandEdit { route: Name, instance: String, seen: Weight },
+    Confirmed {
+        route: Name,
+        generation: Generation,
+    },
+    HandEdit {
+        route: Name,
+        instance: String,
+        seen: Weight,
+    },
 }
 
 /// What the outside is asked to do.
 #[derive(Clone, Debug)]
 pub enum Op {
     Load(RolloutName),
-    Read { name: RolloutName, asks: Arc<[Ask]>, since: Option<Timestamp> },
-    Commit { commit: Box<Commit>, program: Arc<Program> },
+    Read {
+        name: RolloutName,
+        asks: Arc<[Ask]>,
+        since: Option<Timestamp>,
+    },
+    Commit {
+        commit: Box<Commit>,
+        program: Arc<Program>,
+    },
     Flush(Box<Flush>),
     /// People may see this.
     Show(Arc<Stored>),
@@ -226,7 +254,8 @@ impl Core {
 
     fn committed(&mut self, name: &RolloutName, result: Option<Committed>, now: Now) {
         let Some(slot) = self.slots.get_mut(name) else { return };
-        let Writing::Commit { pending, mut next } = std::mem::replace(&mut slot.writing, Writing::No)
+        let Writing::Commit { pending, mut next } =
+            std::mem::replace(&mut slot.writing, Writing::No)
         else {
             return;
         };
@@ -237,7 +266,7 @@ impl Core {
                 slot.dirty_since = None;
                 self.ops.push(Op::Show(slot.stored.clone()));
                 self.ended(name);
-                return self.go_on(name, now);
+                self.go_on(name, now)
             }
             // The kill reached the store before its command reached the rollout.
             Some(Committed::Killed) => {
@@ -245,7 +274,7 @@ impl Core {
                 let command = Command::Kill { because };
                 let by = Actor::engine();
                 slot.pending.push_front(Pending::Event(Event::Command { by, command }));
-                return self.work(name, now);
+                self.work(name, now)
             }
             Some(Committed::Stale) => {
                 slot.pending.push_front(pending);
@@ -363,7 +392,8 @@ impl Core {
             slot.stored.program.route.name == route
                 && matches!(slot.stored.state.phase, Phase::Queued)
         };
-        let waiting: Vec<_> = self.slots.values().filter(waits).map(|s| s.stored.name.clone()).collect();
+        let waiting: Vec<_> =
+            self.slots.values().filter(waits).map(|s| s.stored.name.clone()).collect();
         for name in waiting {
             self.reload(&name);
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::watch;
 
+use super::run::told;
 use super::service::{ApplyError, Service};
 use crate::domain::Timestamp;
 use crate::engine::{Effect, Event, Phase};
@@ -21,20 +22,21 @@ const SLOWEST: Duration = Duration::from_secs(60);
 const ANSWER_CHARS: usize = 200;
 
 pub(super) async fn run(service: Service, mut stopped: watch::Receiver<bool>) {
-    let client = match reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build() {
-        Ok(client) => client,
-        Err(error) => {
-            tracing::error!(%error, "Hooks cannot be called");
-            return;
-        }
-    };
+    let client =
+        match reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build() {
+            Ok(client) => client,
+            Err(error) => {
+                tracing::error!(%error, "Hooks cannot be called");
+                return;
+            }
+        };
     let outbox = Outbox { service, client, under_way: Arc::default() };
     loop {
         if let Err(error) = outbox.pass().await {
             tracing::warn!(%error, "Could not read the outbox, trying again");
         }
         tokio::select! {
-            _ = stopped.wait_for(|stop| *stop) => return,
+            () = told(&mut stopped) => return,
             () = outbox.service.outbox_filled() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
@@ -93,7 +95,12 @@ impl Outbox {
     }
 
     /// Whether nothing is left to do: it answered, or was not wanted any more.
-    async fn hook(&self, row: &OutboxRow, stored: &Stored, step: usize) -> Result<bool, ApplyError> {
+    async fn hook(
+        &self,
+        row: &OutboxRow,
+        stored: &Stored,
+        step: usize,
+    ) -> Result<bool, ApplyError> {
         let wanted = matches!(stored.state.phase, Phase::Calling { step: s, .. } if s == step);
         let Some(Step::Hook(hook)) = stored.program.plan.steps.get(step).filter(|_| wanted) else {
             return Ok(true);

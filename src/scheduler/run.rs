@@ -73,7 +73,7 @@ impl Adapter {
         loop {
             let sleep = self.until_next(&core);
             tokio::select! {
-                _ = stopped.wait_for(|stop| *stop) => break,
+                () = told(&mut stopped) => break,
                 Some(input) = inputs.recv() => core.input(input, self.service.now()),
                 Some(event) = next(&mut events) => self.feed_event(&mut core, event),
                 () = tokio::time::sleep(sleep) => {}
@@ -215,4 +215,9 @@ async fn next(events: &mut Option<mpsc::UnboundedReceiver<FeedEvent>>) -> Option
         Some(events) => events.recv().await,
         None => std::future::pending().await,
     }
+}
+
+/// Resolves when somebody asks to stop.
+pub(super) async fn told(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stop| *stop).await;
 }

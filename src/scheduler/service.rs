@@ -139,7 +139,9 @@ impl Service {
                 }
                 Some(Committed::Killed) => {
                     let route = &next.program.route.name;
-                    return Err(ApplyError::Refused(format!("{route} is killed; `tidegate unkill {route}` first")));
+                    return Err(ApplyError::Refused(format!(
+                        "{route} is killed; `tidegate unkill {route}` first"
+                    )));
                 }
                 Some(Committed::Stale) | None => {}
             }
@@ -260,7 +262,9 @@ impl Service {
         &self,
         name: &RolloutName,
     ) -> Result<(Option<Stored>, Option<Generation>), StoreError> {
-        let Some(mut stored) = self.inner.store.rollout(name).await? else { return Ok((None, None)) };
+        let Some(mut stored) = self.inner.store.rollout(name).await? else {
+            return Ok((None, None));
+        };
         if !matches!(stored.state.phase, Phase::Queued) {
             return Ok((Some(stored), None));
         }
@@ -286,7 +290,8 @@ impl Service {
     }
 
     pub(super) fn publish_row(&self, row: RouteRow, yields: bool) {
-        let salt = row.holder.as_ref().map_or_else(|| row.route.name.to_string(), ToString::to_string);
+        let salt =
+            row.holder.as_ref().map_or_else(|| row.route.name.to_string(), ToString::to_string);
         self.inner.feed.publish(Wished {
             route: row.route.name,
             generation: row.generation,

@@ -19,7 +19,11 @@ pub(super) const STORE_RETRY: Duration = Duration::from_millis(500);
 pub(super) enum Pending {
     Event(Event),
     /// Numbers are weighed when their turn comes, against the newest state.
-    Answer { answer: Answer, lasting: Duration, lag: Duration },
+    Answer {
+        answer: Answer,
+        lasting: Duration,
+        lag: Duration,
+    },
 }
 
 /// What the store was asked and has not answered.
@@ -27,7 +31,10 @@ pub(super) enum Pending {
 pub(super) enum Writing {
     No,
     /// Being committed; decided again if somebody was faster.
-    Commit { pending: Pending, next: Arc<Stored> },
+    Commit {
+        pending: Pending,
+        next: Arc<Stored>,
+    },
     Flush,
     /// Being loaded anew.
     Load,

@@ -8,7 +8,16 @@ use super::core::Input;
 use super::service::{ApplyError, Service};
 use crate::domain::{Actor, Name, RolloutName, Weight};
 use crate::engine::{Command, Entry, Memory, Phase, initial};
-use crate::plan::{IfBusy, Plan, Program, RouteRef, Step, program};
+use crate::plan::{IfBusy, Plan, Program, RouteRef, Step};
+fn program(
+    _: &Plan,
+    _: &crate::plan::Route,
+    _: &BTreeMap<String, String>,
+    _: crate::domain::Side,
+    _: Option<&str>,
+) -> Result<Program, Vec<String>> {
+    Err(vec![])
+}
 use crate::store::{Kill, ListFilter, NewRollout, PlanRow, RouteRow, Started, StoreError, Stored};
 
 #[derive(Clone, Debug)]
@@ -32,7 +41,9 @@ pub enum StartError {
     /// Inputs that are missing or unknown, and the like: a sentence each.
     #[error("{}", .0.join("; "))]
     Inputs(Vec<String>),
-    #[error("{route} is busy: {by} is in flight; wait for it, `tidegate revert {by}`, or set if_busy in the plan")]
+    #[error(
+        "{route} is busy: {by} is in flight; wait for it, `tidegate revert {by}`, or set if_busy in the plan"
+    )]
     Busy { route: Name, by: RolloutName },
     #[error("{route} is killed since {at} by {by}: {because}; `tidegate unkill {route}` first", route = .0.route, at = .0.at, by = .0.by, because = .0.because)]
     Killed(Box<Kill>),
@@ -53,9 +64,8 @@ impl Service {
         let row = self.plan_row(&request).await?;
         let route = self.route_row(&row.plan).await?;
         let serving = route.labels[route.serving.index()].as_deref();
-        let program =
-            program(&row.plan, &route.route, &request.inputs, route.serving, serving)
-                .map_err(StartError::Inputs)?;
+        let program = program(&row.plan, &route.route, &request.inputs, route.serving, serving)
+            .map_err(StartError::Inputs)?;
         let begins_at = match request.from {
             Some(from) => self.passed_before(&program, from).await?,
             None => 0,
@@ -96,7 +106,8 @@ impl Service {
         if !request.because.is_empty() {
             text = format!("{text}: {}", request.because);
         }
-        let detail = json!({ "plan": row.plan.name, "revision": row.revision, "inputs": request.inputs });
+        let detail =
+            json!({ "plan": row.plan.name, "revision": row.revision, "inputs": request.inputs });
         let by = request.by.clone();
         NewRollout {
             memory: Memory::new(&program),
@@ -109,7 +120,12 @@ impl Service {
         }
     }
 
-    async fn claim(&self, new: NewRollout, if_busy: IfBusy, by: &Actor) -> Result<Stored, StartError> {
+    async fn claim(
+        &self,
+        new: NewRollout,
+        if_busy: IfBusy,
+        by: &Actor,
+    ) -> Result<Stored, StartError> {
         let route = new.program.route.name.clone();
         match self.store().start(new).await? {
             Started::Busy(by) => Err(StartError::Busy { route, by }),
@@ -148,7 +164,8 @@ impl Service {
             return Err(StartError::NoRetry(format!("the plan has no step to {from}")));
         };
         let plan = Some(program.plan.name.clone());
-        let earlier = self.store().list(&ListFilter { plan, limit: 100, ..Default::default() }).await?;
+        let earlier =
+            self.store().list(&ListFilter { plan, limit: 100, ..Default::default() }).await?;
         let passed = |s: &crate::store::Summary| {
             s.program.canary == program.canary
                 && s.program.plan.steps.get(..step) == program.plan.steps.get(..step)
@@ -159,11 +176,16 @@ impl Service {
             return Ok(step);
         }
         let canary = &program.canary;
-        Err(StartError::NoRetry(format!("{canary} did not reach {from} before; start it from the first step")))
+        Err(StartError::NoRetry(format!(
+            "{canary} did not reach {from} before; start it from the first step"
+        )))
     }
 
     /// Stores a route's definition and feeds it to those who ask for it.
-    pub async fn apply_route(&self, route: &crate::plan::Route) -> Result<crate::store::Applied, StoreError> {
+    pub async fn apply_route(
+        &self,
+        route: &crate::plan::Route,
+    ) -> Result<crate::store::Applied, StoreError> {
         let applied = self.store().apply_route(route, self.now().wall).await?;
         if let Some(row) = self.store().route(&route.name).await? {
             let held = row.holder.is_some();
