@@ -105,12 +105,15 @@ impl Service {
 
     /// A rollout with its newest numbers.
     pub async fn show(&self, name: &RolloutName) -> Result<Option<Arc<Stored>>, StoreError> {
-        let live = self.inner.live.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(stored) = live.get(name) {
-            return Ok(Some(stored.clone()));
+        if let Some(stored) = self.live(name) {
+            return Ok(Some(stored));
         }
-        drop(live);
         Ok(self.inner.store.rollout(name).await?.map(Arc::new))
+    }
+
+    /// As the core has it in memory, with looks that are not stored yet.
+    fn live(&self, name: &RolloutName) -> Option<Arc<Stored>> {
+        self.inner.live.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// Decides what `event` means for a rollout now, and makes it true. Answers after the commit.
