@@ -115,7 +115,7 @@ impl Evidence {
         for (index, (check, criterion)) in self.checks.iter_mut().zip(criteria).enumerate() {
             let counts = input.sensible(index);
             check.take(rules, criterion, input, counts.as_ref());
-            counted |= counts.is_some();
+            counted |= counts.is_some_and(|counts| !counts.is_empty());
         }
         self.looks += u64::from(counted);
     }

@@ -18,6 +18,9 @@ const MIXTURE_COST: f64 = 1.9;
 const LEAST_HARM: f64 = 0.0005;
 const USUAL_PART: f64 = 0.2;
 
+/// What independent failures look like after 120 looks of history: the dispersion to plan with.
+pub const LEARNED_DISPERSION: f64 = 1.15;
+
 /// The share of all requests a step may put at risk: the plan's own, or max(0.05 pp, 20 % of the usual failures).
 pub fn harm_budget(usual_failures: f64, harm: Option<f64>) -> f64 {
     harm.unwrap_or_else(|| (USUAL_PART * usual_failures).max(LEAST_HARM))
