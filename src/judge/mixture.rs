@@ -4,6 +4,10 @@
 //! alternative on the null line. For Bernoulli or Poisson counts whose rates obey the null in every look (and may
 //! move freely otherwise) the expectation of that factor is at most 1, so the total wealth ever reaching 1/alpha has
 //! probability at most alpha, however often one looks (Ville). Everything is kept as logarithms.
+//!
+//! Why at most 1: with `1 + x <= e^x` for each request, the expectation at rates `p` is at most
+//! `exp(sum over arms of n (p - null) (alternative / null - 1))`, and the exponent is at most 0 for every `p` on the
+//! harmless side, which is the optimality condition of a projection on a convex set.
 
 use std::sync::LazyLock;
 

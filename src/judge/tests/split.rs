@@ -1,8 +1,5 @@
 //! The sample ratio: silence and wrong shares are found soon, right shares never blamed.
 
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-
 use super::weight;
 use super::world::Chance;
 use crate::judge::Requests;
@@ -10,7 +7,7 @@ use crate::judge::sample_ratio::{SampleRatio, Wrong};
 
 /// The look at which the split is called wrong, and how.
 fn called(share: f64, rps: f64, canary: f64, looks: u64, seed: u64) -> Option<(u64, Wrong)> {
-    let mut chance = Chance(StdRng::seed_from_u64(seed));
+    let mut chance = Chance::new(seed);
     let mut split = SampleRatio::default();
     (1..=looks).find_map(|look| {
         let seen = Requests {

@@ -92,7 +92,8 @@ fn thin_data_says_what_it_needs() {
 #[test]
 fn no_traffic_is_thin_and_changes_nothing() {
     let evidence = Evidence::new(&errors());
-    let empty = LookInput { weight: weight(0.0), ..at_half(Counts::default()) };
+    let lasting = Duration::ZERO;
+    let empty = LookInput { weight: weight(0.0), lasting, ..at_half(Counts::default()) };
     let (next, judgement) = look(&RULES, &errors(), &evidence, &empty);
     assert_eq!(judgement.sentence(), "no traffic in either arm");
     assert_eq!(judgement.verdict.kind(), VerdictKind::Inconclusive);
@@ -198,6 +199,38 @@ fn without_control_limits_alone_apply() {
         VerdictKind::LimitRevert,
         "75 % of the canary's requests failed (150 of 200), limit 50 % broken for 10 s",
     );
+}
+
+#[test]
+fn a_limit_without_numbers_did_not_hold() {
+    let input = LookInput {
+        weight: weight(1.0),
+        control: false,
+        checks: vec![None],
+        ..at_half(counts(1, 200, 0, 0))
+    };
+    let sentence = "no numbers for `errors` in this look";
+    check(&with_limit(Limit::half_fails()), &[input], VerdictKind::Blind, sentence);
+}
+
+#[test]
+fn a_canary_taken_to_zero_is_not_silent() {
+    let silent = at_half(counts(0, 0, 3, 400));
+    let off = LookInput { weight: weight(0.0), ..silent.clone() };
+    let judgement = play(&errors(), &[silent, off]);
+    assert_eq!(judgement.verdict.kind(), VerdictKind::Inconclusive, "{}", judgement.sentence());
+}
+
+#[test]
+fn empty_looks_take_their_time() {
+    let criteria = errors();
+    let busy = at_half(counts(2, 500, 2, 500));
+    let once = play(&criteria, std::slice::from_ref(&busy));
+    let empty = at_half(Counts::default());
+    let slower = play(&criteria, &[empty, busy]);
+    let minutes = |judgement: &Judgement| judgement.readings[0].remaining.and_then(|r| r.time);
+    let (once, slower) = (minutes(&once).expect("a time"), minutes(&slower).expect("a time"));
+    assert!((slower.as_secs_f64() / once.as_secs_f64() - 2.0).abs() < 1e-6, "{once:?} {slower:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use super::{criterion, weight};
 use crate::judge::{
     Counts, Criterion, Evidence, Judgement, LookInput, Requests, Rules, Tolerance, VerdictKind,
-    look,
+    look, planning,
 };
 
 /// What happens in a rollout. Times are in looks from the first.
@@ -33,11 +33,14 @@ pub struct World {
 }
 
 /// How one rollout ended.
+#[derive(Default)]
 pub struct End {
+    pub looks: u64,
+    pub completed: bool,
     pub reverted_at: Option<u64>,
     /// Canary failures served beyond the baseline's rate.
     pub excess: f64,
-    pub last: Judgement,
+    pub last: Option<Judgement>,
 }
 
 impl World {
@@ -57,25 +60,64 @@ impl World {
     }
 
     pub fn play(&self, seed: u64) -> End {
-        let mut chance = Chance(StdRng::seed_from_u64(seed));
+        let mut chance = Chance::new(seed);
         let criteria = [criterion("errors", Some(self.tolerate))];
         let rules = Rules::new((self.ladder.len() as u64 * self.looks_per_step) as f64);
         let mut evidence = self.start(&criteria, &mut chance);
-        let (mut excess, mut last) = (0.0, None);
+        let mut end = End::default();
         for at in 0..self.ladder.len() as u64 * self.looks_per_step {
-            let input = self.input(at, &mut chance);
-            let canary = input.checks[0].map_or(0, |counts| counts.canary_requests) as f64;
-            let base = self.base_rate * (self.weather)(at);
-            excess += canary * base * ((self.harm)(at) - 1.0);
+            let share = self.ladder[(at / self.looks_per_step) as usize];
+            let input = self.input(at, share, &mut chance);
+            end.excess += self.excess(at, &input);
             let (next, judgement) = look(&rules, &criteria, &evidence, &input);
             evidence = next;
-            let kind = judgement.verdict.kind();
-            last = Some(judgement);
-            if kind == VerdictKind::Regression {
-                return End { reverted_at: Some(at), excess, last: last.expect("judged") };
+            end.looks = at + 1;
+            end.reverted_at = (judgement.verdict.kind() == VerdictKind::Regression).then_some(at);
+            end.last = Some(judgement);
+            if end.reverted_at.is_some() {
+                break;
             }
         }
-        End { reverted_at: None, excess, last: last.expect("at least one look") }
+        end
+    }
+
+    /// A ladder that only evidence opens, at least two looks a step, until 100 %, a revert or `most` looks.
+    pub fn climb(&self, seed: u64, most: u64) -> End {
+        let mut chance = Chance::new(seed);
+        let criteria = [criterion("errors", Some(self.tolerate))];
+        let harm = planning::harm_budget(self.base_rate, None);
+        let margins: Vec<f64> =
+            self.ladder.iter().skip(1).map(|&next| planning::margin(harm, weight(next))).collect();
+        let mut evidence = self.start(&criteria, &mut chance);
+        let (mut step, mut entered, mut end) = (0, 0, End::default());
+        for at in 0..most {
+            end.looks = at + 1;
+            let input = LookInput {
+                margins: margins[step..].to_vec(),
+                ..self.input(at, self.ladder[step], &mut chance)
+            };
+            end.excess += self.excess(at, &input);
+            let (next, judgement) = look(&Rules::new(300.0), &criteria, &evidence, &input);
+            evidence = next;
+            match judgement.verdict.kind() {
+                VerdictKind::Regression => {
+                    end.reverted_at = Some(at);
+                    break;
+                }
+                VerdictKind::Pass if at > entered => (step, entered) = (step + 1, at + 1),
+                _ => {}
+            }
+            if step == margins.len() {
+                end.completed = true;
+                break;
+            }
+        }
+        end
+    }
+
+    fn excess(&self, at: u64, input: &LookInput) -> f64 {
+        let canary = input.checks[0].map_or(0, |counts| counts.canary_requests) as f64;
+        canary * self.base_rate * (self.weather)(at) * ((self.harm)(at) - 1.0)
     }
 
     fn start(&self, criteria: &[Criterion], chance: &mut Chance) -> Evidence {
@@ -88,8 +130,7 @@ impl World {
         evidence
     }
 
-    fn input(&self, at: u64, chance: &mut Chance) -> LookInput {
-        let share = self.ladder[(at / self.looks_per_step) as usize];
+    fn input(&self, at: u64, share: f64, chance: &mut Chance) -> LookInput {
         let requests = self.requests_per_second * self.look_seconds as f64;
         let base = self.base_rate * (self.weather)(at);
         let (nc, nb) = (chance.poisson(requests * share), chance.poisson(requests * (1.0 - share)));
@@ -121,9 +162,13 @@ impl World {
 }
 
 /// Draws from the distributions a world needs.
-pub struct Chance(pub StdRng);
+pub struct Chance(StdRng);
 
 impl Chance {
+    pub fn new(seed: u64) -> Self {
+        Self(StdRng::seed_from_u64(seed))
+    }
+
     pub fn uniform(&mut self) -> f64 {
         // Never 0, whose logarithm is no number.
         1.0 - self.0.random::<f64>()
@@ -132,10 +177,10 @@ impl Chance {
     /// Exact below a mean of 100, rounded normal above.
     pub fn poisson(&mut self, mean: f64) -> u64 {
         if mean > 100.0 {
-            return (mean + mean.sqrt() * self.normal()).round().max(0.0) as u64;
+            return libm::round(mean + mean.sqrt() * self.normal()).max(0.0) as u64;
         }
         let (mut count, mut left) = (0, self.uniform());
-        let mut chance = (-mean).exp();
+        let mut chance = libm::exp(-mean);
         while left > chance && count < 1000 {
             left -= chance;
             count += 1;
@@ -146,11 +191,11 @@ impl Chance {
 
     fn normal(&mut self) -> f64 {
         let (radius, angle) = (self.uniform(), self.uniform());
-        (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
+        (-2.0 * libm::log(radius)).sqrt() * libm::cos(std::f64::consts::TAU * angle)
     }
 
     /// 1, 2, ..., with mean `1/p`.
     fn geometric(&mut self, p: f64) -> u64 {
-        1 + (self.uniform().ln() / (1.0 - p).ln()) as u64
+        1 + (libm::log(self.uniform()) / libm::log1p(-p)) as u64
     }
 }
