@@ -157,7 +157,7 @@ fn check_named(key: &str, node: &Node, of: &Kind, what: &str, sink: &mut Sink<'_
 }
 
 fn check_word(key: &str, node: &Node, now: &[&str], later: &[&str], sink: &mut Sink<'_>) {
-    let choice = now.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(" or ");
+    let choice = one_of(now);
     match node.text() {
         Some(text) if now.contains(&text) => {}
         Some(text) if later.contains(&text) => {
@@ -174,6 +174,16 @@ fn check_word(key: &str, node: &Node, now: &[&str], later: &[&str], sink: &mut S
             let message = format!("`{key}` needs a word, found {}", node.found());
             sink.error(node.at, message, format!("write {choice}"));
         }
+    }
+}
+
+/// `a`, `b` or `c`.
+fn one_of(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|w| format!("`{w}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
     }
 }
 
