@@ -9,9 +9,14 @@ mod capability;
 mod fields;
 mod fill;
 mod keys;
+mod keys_plan;
+mod keys_route;
+mod lint;
 mod model;
 mod near;
+mod planning;
 mod problem;
+mod program;
 mod read_checks;
 mod read_plan;
 mod read_route;
@@ -19,16 +24,20 @@ mod read_steps;
 mod reader;
 mod references;
 mod scalar;
+mod schema;
 mod shape;
 mod window;
 mod yaml;
 
 pub use arm::arm_query;
 pub use capability::Abilities;
-pub use fill::{RUNTIME_NAMES, fill, fill_json};
+pub use fill::{RUNTIME_NAMES, fill, fill_json, fill_url};
+pub use lint::{Finding, lint, lint_all};
 pub use model::*;
 pub use problem::{Problem, Severity, Snippet};
+pub use program::program;
 pub use reader::{Body, Document, LARGEST, Read, SourceFile, read};
+pub use schema::schema;
 pub use window::spread;
 
 #[cfg(test)]

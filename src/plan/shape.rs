@@ -59,7 +59,7 @@ fn missing(node: &Node, table: &'static Table, sink: &mut Sink<'_>) {
 fn check_pair(pair: &Pair, table: &'static Table, sink: &mut Sink<'_>) {
     match table.key(&pair.key) {
         Some(known) if known.need == Need::Later => {
-            not_yet(&pair.key, pair.key_at, known.about, sink)
+            not_yet(&pair.key, pair.key_at, known.about, sink);
         }
         Some(known) => check(&pair.key, &pair.value, &known.kind, sink),
         None => unknown_key(pair, table, sink),
@@ -72,13 +72,14 @@ pub(super) fn not_yet(word: &str, at: Place, mend: &str, sink: &mut Sink<'_>) {
 
 fn unknown_key(pair: &Pair, table: &'static Table, sink: &mut Sink<'_>) {
     let known = || table.keys.iter().map(|k| k.name);
+    let now = || table.keys.iter().filter(|k| k.need != Need::Later).map(|k| k.name);
     let elsewhere = keys::ALL.iter().find(|t| t.key(&pair.key).is_some());
     let mend = if let Some(near) = nearest(&pair.key, known()) {
         format!("did you mean `{near}`?")
     } else if let Some(other) = elsewhere {
         format!("`{}` belongs in {}", pair.key, other.title)
     } else {
-        format!("{} has: {}", table.title, known().collect::<Vec<_>>().join(", "))
+        format!("{} has: {}", table.title, now().collect::<Vec<_>>().join(", "))
     };
     sink.error(pair.key_at, format!("{} has no key {}", table.title, quoted(&pair.key)), mend);
 }
@@ -156,7 +157,7 @@ fn check_named(key: &str, node: &Node, of: &Kind, what: &str, sink: &mut Sink<'_
 }
 
 fn check_word(key: &str, node: &Node, now: &[&str], later: &[&str], sink: &mut Sink<'_>) {
-    let choice = now.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(" or ");
+    let choice = one_of(now);
     match node.text() {
         Some(text) if now.contains(&text) => {}
         Some(text) if later.contains(&text) => {
@@ -173,6 +174,16 @@ fn check_word(key: &str, node: &Node, now: &[&str], later: &[&str], sink: &mut S
             let message = format!("`{key}` needs a word, found {}", node.found());
             sink.error(node.at, message, format!("write {choice}"));
         }
+    }
+}
+
+/// `a`, `b` or `c`.
+fn one_of(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|w| format!("`{w}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
     }
 }
 
@@ -194,6 +205,11 @@ fn check_scalar(key: &str, node: &Node, kind: &Kind, sink: &mut Sink<'_>) {
         Kind::Label => scalar::label(text),
         _ => scalar::text(text),
     };
+    // What is meant as a duration or a name and is longer than any cannot be repeated in its mend.
+    let told = told.map_err(|mend| match text.len() {
+        0..=100 => mend,
+        _ => format!("write something like `{}`", sample(key, kind)),
+    });
     if let Err(mend) = told {
         sink.error(node.at, format!("`{key}` cannot be {}", quoted(text)), mend);
     }
