@@ -44,7 +44,7 @@ CREATE TABLE rollouts (
 ) STRICT;
 
 CREATE UNIQUE INDEX rollouts_one_holder ON rollouts (route) WHERE holds = 1;
-CREATE INDEX rollouts_live ON rollouts (route) WHERE ended_at IS NULL;
+CREATE INDEX rollouts_live ON rollouts (route, holds DESC, id) WHERE ended_at IS NULL;
 CREATE INDEX rollouts_return ON rollouts (return_until) WHERE return_until IS NOT NULL;
 CREATE INDEX rollouts_by_plan ON rollouts (plan, id);
 CREATE INDEX rollouts_by_route ON rollouts (route, id);

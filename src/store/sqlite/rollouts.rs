@@ -26,7 +26,8 @@ statements! {
         FROM rollouts r JOIN programs p ON p.rollout = r.id WHERE r.plan = $1 AND r.number = $2";
     LIVE[1] = "SELECT r.plan, r.number, r.version, r.plan_revision, r.state, r.memory, p.program \
         FROM rollouts r JOIN programs p ON p.rollout = r.id \
-        WHERE r.ended_at IS NULL OR r.return_until > $1 ORDER BY r.id";
+        WHERE r.id IN (SELECT id FROM rollouts WHERE ended_at IS NULL \
+            UNION SELECT id FROM rollouts WHERE return_until > $1) ORDER BY r.id";
     LINES[4] = "SELECT r.plan, r.number, j.seq, j.at, j.actor, j.kind, j.text, j.detail, j.prev, j.hash \
         FROM rollouts r JOIN journal j ON j.rollout = r.id \
         WHERE r.plan = $1 AND r.number = $2 AND j.seq > $3 ORDER BY j.seq LIMIT $4";

@@ -63,7 +63,7 @@ impl Fault {
 
 /// SQLITE_CORRUPT and SQLITE_NOTADB, with their extended codes: trying again does not help.
 fn is_damage(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|e| e.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.and_then(|c| c.parse::<i64>().ok()).is_some_and(|c| matches!(c & 0xff, 11 | 26))
 }
 
@@ -374,4 +374,41 @@ impl Cells<'_> {
 pub(super) fn to_json<T: serde::Serialize>(what: &str, value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value)
         .map_err(|e| StoreError::Corrupt { what: what.to_owned(), detail: e.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqliteConnectOptions;
+    use sqlx::{ConnectOptions, Connection};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_statement_binds_what_it_uses() {
+        let options = SqliteConnectOptions::new().in_memory(true);
+        let mut conn = options.connect().await.expect("a database");
+        let rows = [
+            ("SELECT $1, $2, $1", 2, true),
+            ("SELECT $1, $2", 1, false),
+            ("SELECT $1, $2", 3, false),
+            ("SELECT $1, $3", 2, false),
+            ("SELECT 1", 0, true),
+            ("SELECT gone", 0, false),
+        ];
+        for (text, count, fits) in rows {
+            let checked = check(&mut conn, "IT", text.to_owned(), count).await;
+            assert_eq!(checked.is_ok(), fits, "{text} with {count}: {checked:?}");
+        }
+        conn.close().await.expect("closed");
+    }
+
+    #[test]
+    fn rows_go_into_chunks_of_powers_of_two() {
+        let bulk = Bulk::<2>::new("VALUES", "");
+        let rows = (0..519_i64).map(|n| [n.into(), Arg::Null]).collect();
+        let chunks: Vec<(usize, usize)> =
+            bulk.chunks(rows).map(|(text, args)| (highest_parameter(&text), args.len())).collect();
+        assert_eq!(chunks, [(512, 512), (512, 512), (8, 8), (4, 4), (2, 2)]);
+        assert_eq!(bulk.write(2), "VALUES ($1,$2),($3,$4) ");
+    }
 }

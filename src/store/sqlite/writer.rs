@@ -27,6 +27,8 @@ const UNDO_ONE: Sql<0> = Sql("ROLLBACK TO one");
 const RELEASE: Sql<0> = Sql("RELEASE one");
 const CHECKPOINT: Sql<0> = Sql("PRAGMA wal_checkpoint(TRUNCATE)");
 
+type Answer<T> = oneshot::Sender<Result<T, Fault>>;
+
 /// Work on a connection.
 pub(super) type Task<'c, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'c>>;
 
@@ -43,7 +45,7 @@ enum Request {
 
 struct Group {
     writes: Vec<Write>,
-    answer: oneshot::Sender<Result<Vec<Committed>, Fault>>,
+    answer: Answer<Vec<Committed>>,
 }
 
 /// A task with its answer kept back until the commit.
@@ -56,7 +58,7 @@ trait Job: Send {
 struct Once<F, T> {
     task: Option<F>,
     result: Result<T, Fault>,
-    answer: oneshot::Sender<Result<T, Fault>>,
+    answer: Answer<T>,
 }
 
 impl<F, T> Job for Once<F, T>
@@ -172,7 +174,7 @@ async fn serve(
 struct Batch {
     writes: Vec<Write>,
     /// How many of `writes` belong to each answer.
-    groups: Vec<(usize, oneshot::Sender<Result<Vec<Committed>, Fault>>)>,
+    groups: Vec<(usize, Answer<Vec<Committed>>)>,
     jobs: Vec<Box<dyn Job>>,
 }
 
