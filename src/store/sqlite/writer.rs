@@ -191,7 +191,7 @@ impl Batch {
         match self.transact(conn).await {
             Ok(committed) => self.answer(committed),
             Err(fault) => {
-                tracing::error!(error = ?fault, "Could not commit a transaction; nothing of it happened");
+                tracing::error!(error = ?fault, "Could not commit a transaction; its callers are told");
                 // Refused when SQLite has rolled back by itself, as it does on a full disk.
                 let _ = ROLLBACK.execute(conn, []).await;
                 self.refuse(&fault);
