@@ -97,11 +97,6 @@ impl Evidence {
         self.lives
     }
 
-    /// The baseline's share of failures so far, 0 to 1; `None` for an unknown check.
-    pub fn usual_failures(&self, check: usize) -> Option<f64> {
-        self.checks.get(check).map(|check| check.baseline.rate())
-    }
-
     /// Natural logarithm of what the evidence must reach for a regression.
     pub fn log_limit(&self, rules: &Rules) -> f64 {
         libm::log(1.0 / rules.alpha) + f64::from(self.lives) * std::f64::consts::LN_2
