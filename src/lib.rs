@@ -6,5 +6,6 @@ pub mod clock;
 pub mod domain;
 pub mod engine;
 pub mod judge;
+pub mod metrics;
 pub mod plan;
 pub mod store;
