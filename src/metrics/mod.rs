@@ -30,7 +30,7 @@ pub use selector::Selector;
 use self::prometheus::Prometheus;
 use self::reading::{Failure, Outcome, Span, assemble};
 use self::scrape::Wanted;
-use crate::domain::{Name, Timestamp};
+use crate::domain::{Arm, Name, Timestamp};
 use crate::engine::{Answer, Ask, Counter, From, TroubleKind};
 use crate::plan::SourceRef;
 use crate::store::PushedCount;
@@ -131,11 +131,16 @@ impl Sources {
     /// How long after a weight is confirmed the numbers can first speak of it alone: the spacing of
     /// Prometheus' samples, learned from them (15 s before that); nothing for what is read directly.
     pub fn lag(&self, asks: &[Ask]) -> Duration {
-        let spacing = |ask: &Ask| match self.target(ask) {
-            Target::Query { server, selector } => server.spacing(selector),
-            Target::Pages(_) | Target::Pushed { .. } | Target::Nowhere(_) => Duration::ZERO,
+        let of_arm = |arm| {
+            let queries = asks.iter().filter(|ask| ask.arm == arm).map(|ask| self.target(ask));
+            // Failures nobody has seen yet have no spacing of their own: they come with the arm's requests.
+            let known = queries.filter_map(|target| match target {
+                Target::Query { server, selector } => Some(server.spacing(selector)),
+                Target::Pages(_) | Target::Pushed { .. } | Target::Nowhere(_) => None,
+            });
+            known.max().map_or(Duration::ZERO, |spacing| spacing.unwrap_or(prometheus::SPACING))
         };
-        asks.iter().map(spacing).max().unwrap_or_default()
+        of_arm(Arm::Baseline).max(of_arm(Arm::Canary))
     }
 
     fn target<'a>(&'a self, ask: &'a Ask) -> Target<'a> {

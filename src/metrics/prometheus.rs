@@ -20,7 +20,7 @@ use crate::engine::{Point, TroubleKind};
 /// Queries under way at one server. More would only queue there.
 const AT_ONCE: usize = 4;
 /// Until the samples tell: Prometheus' own default is a minute, most people's 15 s.
-const DEFAULT_SPACING: Duration = Duration::from_secs(15);
+pub(super) const SPACING: Duration = Duration::from_secs(15);
 /// An arm whose newest sample is older than this (or three spacings) is stale.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 /// How far a first read looks back: as far as Prometheus itself does for an instant value.
@@ -94,7 +94,7 @@ impl Prometheus {
             absent: Vec::new(),
             source: self.shown.clone(),
             what: format!("`{selector}`"),
-            fresh_for: FRESH_FOR.max(self.spacing(selector) * 3),
+            fresh_for: FRESH_FOR.max(self.spacing(selector).unwrap_or(SPACING) * 3),
         })
     }
 
@@ -103,9 +103,9 @@ impl Prometheus {
         &self.shown
     }
 
-    /// As learned; 15 s before that.
-    pub(super) fn spacing(&self, selector: &str) -> Duration {
-        self.known(selector).unwrap_or(DEFAULT_SPACING)
+    /// How far apart a selector's samples are, once they have told.
+    pub(super) fn spacing(&self, selector: &str) -> Option<Duration> {
+        self.lock().get(selector).map(|known| known.spacing)
     }
 
     async fn ask(
@@ -133,7 +133,7 @@ impl Prometheus {
     }
 
     fn range(&self, selector: &str, span: Span) -> Duration {
-        let spacing = self.known(selector);
+        let spacing = self.spacing(selector);
         let floor = spacing.map_or(FIRST_RANGE, |spacing| FRESH_FOR.max(spacing * 3));
         let look = span.since.map_or(FIRST_RANGE, |since| span.until.since(since));
         look.max(floor).min(LONGEST_RANGE)
@@ -225,10 +225,6 @@ impl Prometheus {
             learned.retain(|_, known| at.since(known.at) < FORGET_AFTER);
         }
         learned.insert(selector.to_owned(), Learned { spacing, at });
-    }
-
-    fn known(&self, selector: &str) -> Option<Duration> {
-        self.lock().get(selector).map(|known| known.spacing)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Learned>> {

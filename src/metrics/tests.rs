@@ -9,7 +9,6 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use super::*;
-use crate::domain::Arm;
 use crate::store::StoreError;
 
 /// 2026-01-01T00:00:20Z.
