@@ -30,7 +30,7 @@ pub struct Read {
 }
 
 /// One valid document and the text it was read from: a revision stores both.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Document {
     pub body: Body,
     pub text: String,

@@ -243,6 +243,14 @@ fn good_documents_of_a_file_survive_bad_ones() {
 }
 
 #[test]
+fn line_ends_and_marks_of_other_systems_are_read() {
+    let windows = format!("\u{feff}{}", PLAN.replace('\n', "\r\n"));
+    assert_eq!(plan(&windows), plan(PLAN));
+    let json = r#"{"plan": "p", "route": "r", "owner": "o", "steps": [{"shift": "5%"}, {"shift": "100%"}]}"#;
+    assert_eq!(plan(json), plan(PLAN));
+}
+
+#[test]
 fn scalars_are_read_as_written() {
     for text in ["off", "no", "3.10", "12e4567", "0x10", "007", "1_000", "~x", "2026-01-01"] {
         let plan = plan(&format!("{PLAN}canary: {text}\n"));

@@ -127,7 +127,8 @@ fn the_length_is_elapsed_time() {
 fn the_end_of_the_calendar_is_never() {
     let window = window("0 9 * * *", "1h", "UTC");
     assert_eq!(window.next_open(utc("2101-01-01 00:00")), None);
-    for edge in [i64::MIN, i64::MAX, 0] {
+    // The last two are the ends of what chrono can hold.
+    for edge in [i64::MIN, i64::MAX, 0, -8_334_601_228_800_000_000, 8_210_266_876_799_999_999] {
         let at = Timestamp::from_micros(edge);
         assert!(window.next_open(at).is_none_or(|next| next > at));
         assert!(!window.is_open(at));
@@ -260,6 +261,18 @@ fn check_openness(window: &Window, change: DateTime<Utc>, walked: &[DateTime<Utc
 
 fn opens_at(window: &Window, at: Timestamp, seconds: u64) -> bool {
     window.next_open(at) == Some(at.plus(Duration::from_secs(seconds)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The cron crate must not be given a line that it panics on.
+    #[test]
+    fn any_line_is_read_or_refused(
+        fields in proptest::collection::vec("(\\*|\\?|[0-9]{1,3}|[0-9]{1,2}-[0-9]{1,2}|MON|FRI-tue|JAN)(/[0-9]{1,2}|,[0-9]{1,2})?", 5),
+    ) {
+        let _ = crate::plan::window::parse_open(&fields.join(" "));
+    }
 }
 
 proptest! {
