@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +10,8 @@ use super::sample::{Answer, Ask, Counter, Point, Series};
 use crate::domain::{Arm, Timestamp};
 use crate::judge::Counts;
 
-/// A series that was not seen for this long is forgotten.
-const FORGET: Duration = Duration::from_secs(3600);
+/// Series remembered per rollout. A quiet one must not be forgotten: seen again, it would look newly born.
+const REMEMBERED: usize = 4096;
 
 /// The last point of a series, and the process it was read from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,7 +37,7 @@ pub(super) fn take_increments(
         restarted |= rise.restarted;
         *sum += rise.by;
     }
-    forget(last, answer.until);
+    forget(last);
     let spoilt: BTreeSet<usize> = answer.troubles.iter().flat_map(|t| t.asks.clone()).collect();
     Seen { checks: counts(asks, &sums, &spoilt), restarted }
 }
@@ -71,8 +70,15 @@ fn rise(last: &mut BTreeMap<String, Last>, series: &Series, target_known: bool) 
     rise
 }
 
-fn forget(last: &mut BTreeMap<String, Last>, until: Timestamp) {
-    last.retain(|_, l| until.since(l.point.at) < FORGET);
+/// Past the bound, those not seen for longest go first.
+fn forget(last: &mut BTreeMap<String, Last>) {
+    if last.len() <= REMEMBERED {
+        return;
+    }
+    let mut seen: Vec<Timestamp> = last.values().map(|l| l.point.at).collect();
+    seen.sort_unstable();
+    let keep_from = seen[seen.len() - REMEMBERED];
+    last.retain(|_, l| l.point.at >= keep_from);
 }
 
 fn counts(asks: &[Ask], sums: &[f64], spoilt: &BTreeSet<usize>) -> Vec<Option<Counts>> {

@@ -266,7 +266,8 @@ impl Scene<'_> {
         if let Verdict::LimitBroken { check, limit } = &judgement.verdict {
             return Finding::Limit { check: check.clone(), sentence, then: limit.then };
         }
-        if let (Some(trouble), false) = (self.answer.troubles.first(), danger(&judgement.verdict)) {
+        let mut spoiling = self.answer.troubles.iter().filter(|t| !t.asks.is_empty());
+        if let (Some(trouble), false) = (spoiling.next(), danger(&judgement.verdict)) {
             return Finding::Blind { sentence: trouble.sentence.clone() };
         }
         match &judgement.verdict {

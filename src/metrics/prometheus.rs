@@ -179,7 +179,9 @@ impl Prometheus {
         })?;
         let mut points = values.into_iter().map(point).collect::<Result<Vec<_>, Failure>>()?;
         points.sort_by_key(|p| p.at);
-        Ok(Found { key, points })
+        let label = |name| row.metric.get(name).map_or("", String::as_str);
+        let target = format!("{}/{}/{}", self.shown, label("job"), label("instance"));
+        Ok(Found { key, target, points })
     }
 
     fn error(&self, page: &Page, selector: &str, kind: Option<&str>, error: &str) -> Failure {

@@ -27,6 +27,8 @@ pub(super) struct Reading {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Found {
     pub key: String,
+    /// The process it is read from.
+    pub target: String,
     pub points: Vec<Point>,
 }
 
@@ -56,7 +58,8 @@ impl Found {
         let own = sample.at_ms.map(|ms| Timestamp::from_micros(ms.saturating_mul(1000)));
         let at = own.unwrap_or(until).min(until);
         let key = format!("{prefix} {}", sample.key());
-        Self { key, points: vec![Point { at, value: sample.value }] }
+        let target = prefix.to_owned();
+        Self { key, target, points: vec![Point { at, value: sample.value }] }
     }
 }
 
@@ -208,7 +211,8 @@ fn cut(ask: usize, reading: &Reading, span: Span) -> Result<Vec<Series>, Failure
             return Err(Failure::new(TroubleKind::NotANumber, sentence));
         }
         if !points.is_empty() {
-            all.push(Series { ask, key: found.key.clone(), points: points.to_vec() });
+            let Found { key, target, .. } = found.clone();
+            all.push(Series { ask, key, target, points: points.to_vec() });
         }
     }
     Ok(all)
@@ -267,7 +271,8 @@ mod tests {
                 let (second, value) = word.split_once('=')?;
                 Some(Point { at: at(second.parse().ok()?), value: value.parse().ok()? })
             };
-            Found { key, points: words.filter_map(point).collect() }
+            let target = "t".to_owned();
+            Found { key, target, points: words.filter_map(point).collect() }
         };
         Ok(Reading {
             series: series.iter().map(found).collect(),
