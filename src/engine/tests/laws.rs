@@ -2,7 +2,7 @@
 
 use super::play::Play;
 
-const PLAN: &str = "
+pub(super) const PLAN: &str = "
 plan: checkout
 route:
   split: { pull: { instances: 1 } }
