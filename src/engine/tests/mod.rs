@@ -3,4 +3,5 @@
 mod invariants;
 mod laws;
 mod play;
+mod random;
 mod scenarios;
