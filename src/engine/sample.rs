@@ -46,8 +46,9 @@ pub struct Point {
 /// last point of each key.
 ///
 /// A key that first appears in a later look was born with its value and counts from zero, if its
-/// [`origin`](Self::origin) was read before, for whichever ask. If not, its first point is a starting point too:
-/// a proxy that could not be read at first brings the counts of its whole life.
+/// [`origin`](Self::origin) was read before for the same check. If not, its first point is a starting point too:
+/// a proxy that could not be read at first brings the counts of its whole life. For the same reason nothing is
+/// remembered of a check while one of its asks is spoiled: what was only unreadable would seem born later.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     /// Position in the asks this answers.
