@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::increments::{Last, take_increments};
-use super::sample::{Answer, Ask, Counter, From};
+use super::increments::take_increments;
+use super::sample::{Answer, Ask, Counter, From, Point};
 use super::state::{Finding, Look, State};
 use crate::domain::{Arm, Generation, Timestamp, Weight};
 use crate::judge::{
@@ -32,7 +32,7 @@ pub struct Memory {
     /// The share of all requests a step may put at risk, fixed when the first look is judged.
     pub harm: Option<f64>,
     /// The last point of every series, by ask and key.
-    pub last: BTreeMap<String, Last>,
+    pub last: BTreeMap<String, Point>,
     /// What the last judged look said, for people.
     pub judgement: Option<Judgement>,
 }

@@ -27,8 +27,6 @@ pub(super) struct Reading {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Found {
     pub key: String,
-    /// The process it is read from.
-    pub target: String,
     pub points: Vec<Point>,
 }
 
@@ -54,12 +52,11 @@ impl Failure {
 
 impl Found {
     /// A counter read directly: of the instant it was read at, unless it names an earlier one of its own.
-    pub(super) fn read(prefix: &str, sample: &Sample<'_>, until: Timestamp) -> Self {
+    pub(super) fn read(origin: &str, sample: &Sample<'_>, until: Timestamp) -> Self {
         let own = sample.at_ms.map(|ms| Timestamp::from_micros(ms.saturating_mul(1000)));
         let at = own.unwrap_or(until).min(until);
-        let key = format!("{prefix} {}", sample.key());
-        let target = prefix.to_owned();
-        Self { key, target, points: vec![Point { at, value: sample.value }] }
+        let key = format!("{origin} {}", sample.key());
+        Self { key, points: vec![Point { at, value: sample.value }] }
     }
 }
 
@@ -211,8 +208,7 @@ fn cut(ask: usize, reading: &Reading, span: Span) -> Result<Vec<Series>, Failure
             return Err(Failure::new(TroubleKind::NotANumber, sentence));
         }
         if !points.is_empty() {
-            let Found { key, target, .. } = found.clone();
-            all.push(Series { ask, key, target, points: points.to_vec() });
+            all.push(Series { ask, key: found.key.clone(), points: points.to_vec() });
         }
     }
     Ok(all)
@@ -271,8 +267,7 @@ mod tests {
                 let (second, value) = word.split_once('=')?;
                 Some(Point { at: at(second.parse().ok()?), value: value.parse().ok()? })
             };
-            let target = "t".to_owned();
-            Found { key, target, points: words.filter_map(point).collect() }
+            Found { key, points: words.filter_map(point).collect() }
         };
         Ok(Reading {
             series: series.iter().map(found).collect(),

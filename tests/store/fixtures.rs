@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tidegate::domain::{Actor, Generation, Name, Reason, RolloutName, Side, Timestamp, Weight};
-use tidegate::engine::{Effect, Entry, Last, Latch, Memory, Phase, Point, State, Wish};
+use tidegate::engine::{Effect, Entry, Latch, Memory, Phase, Point, State, Wish};
 use tidegate::judge::Evidence;
 use tidegate::plan::{
     ArmLabel, IfBusy, OnDoubt, OnRegression, Plan, Program, Route, RouteRef, Splitter, Step,
@@ -82,20 +82,21 @@ pub fn state(phase: Phase) -> State {
         lives: 0,
         journalled_at: at(0),
         swapped: false,
+        began_at: None,
+        yields: false,
     }
 }
 
 /// With values whose shortest text a careless parser reads back one bit off.
 pub fn memory(looks: u64) -> Memory {
     let point = Point { at: at(3), value: 0.1 + 0.2 + looks as f64 };
-    let last = Last { point, target: "push".to_owned() };
     Memory {
         evidence: Evidence::new(&[]),
         until: Some(at(3)),
         generation: Generation(0),
         looks,
         harm: Some(0.000_123),
-        last: BTreeMap::from([("0/canary/requests".to_owned(), last)]),
+        last: BTreeMap::from([("0/push requests".to_owned(), point)]),
         judgement: None,
     }
 }

@@ -440,7 +440,7 @@ impl World {
                 Counter::Failures => counts.failures,
             };
             let points = vec![Point { at: until, value: value as f64 }];
-            Series { ask: index, key: arm.clone(), target: "push".to_owned(), points }
+            Series { ask: index, key: format!("push {arm}"), points }
         });
         Answer { series: series.collect(), until, troubles: Vec::new() }
     }
