@@ -317,11 +317,25 @@ mod tests {
                 Err(error) => break error,
             }
         };
-        assert!(matches!(refused, StoreError::Unavailable { doing: "keeping an answer", .. }));
+        let StoreError::Unavailable { doing, source } = refused else { panic!("{refused:?}") };
+        assert_eq!(doing, "keeping an answer");
+        assert!(source.to_string().contains("database or disk is full"), "{source}");
         assert!(kept > 0, "some fitted");
         assert_eq!(store.answered("s", "0").await.expect("a read"), Some(answer.clone()));
         assert_eq!(store.answered("s", &kept.to_string()).await.expect("a read"), None);
         pragma(&store, "PRAGMA max_page_count = 100000").await;
         store.remember("s", "later", &answer, at).await.expect("room again");
+    }
+    #[tokio::test]
+    async fn a_transaction_that_failed_makes_room_for_the_next() {
+        let store = SqliteStore::in_memory().await.expect("a store");
+        let broken = store.write("breaking", |c| {
+            Box::pin(async move {
+                sqlx::query("RELEASE one").execute(c).await?;
+                Err::<(), _>(Fault::Sql(sqlx::Error::RowNotFound))
+            })
+        });
+        assert!(broken.await.is_err());
+        assert_eq!(store.routes().await.expect("an answer"), []);
     }
 }
