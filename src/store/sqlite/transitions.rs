@@ -8,7 +8,9 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::SqliteConnection;
 
-use super::sql::{Arg, Bulk, Cells, Fault, to_json};
+use super::cells::{Cells, to_json};
+use super::fault::Fault;
+use super::sql::{Arg, Bulk};
 use crate::domain::{Generation, Name, RolloutName, Side, Timestamp};
 use crate::engine::{Effect, Entry, Phase, State};
 use crate::store::{Commit, Committed, Flush, RouteChange, StoreError, chain};

@@ -10,7 +10,8 @@ use std::pin::Pin;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use super::sql::{Fault, Sql};
+use super::fault::Fault;
+use super::sql::Sql;
 use super::transitions::{self, Write};
 use crate::store::Committed;
 
