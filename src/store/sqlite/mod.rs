@@ -17,6 +17,7 @@ mod routes;
 mod sql;
 mod tokens;
 mod transitions;
+mod write;
 mod writer;
 
 use std::path::Path;
@@ -27,7 +28,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use self::fault::Fault;
-use self::transitions::Write;
+use self::write::Write;
 use self::writer::{Task, Writer};
 use super::{
     Answered, Applied, Commit, Committed, Flush, InstanceRow, JournalLine, Kill, ListFilter,

@@ -12,7 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::fault::Fault;
 use super::sql::Sql;
-use super::transitions::{self, Write};
+use super::transitions;
+use super::write::Write;
 use crate::store::Committed;
 
 /// Requests in one transaction at most.
