@@ -174,6 +174,31 @@ fn what_had_no_answer_is_not_born() {
 }
 
 #[test]
+fn what_is_born_in_a_gap_counts_from_zero() {
+    let mut reader = Reader::new(&program(PLAN));
+    reader.read(&[(0, "a", "proxy", &[500.0])], &[]);
+    reader.read(&[], &[0, 1, 2, 3]);
+    let seen = reader.read(&[(0, "a", "proxy", &[520.0]), (1, "b", "proxy", &[4.0])], &[]);
+    assert_eq!(seen.checks[0].map(|c| (c.canary_requests, c.canary_failures)), Some((20, 4)));
+}
+
+/// Another check reads the same process all along: that makes none of this one's counters new.
+#[test]
+fn what_had_no_answer_is_not_born_on_a_known_process_either() {
+    let two =
+        format!("{PLAN}checks:\n  errors: {{ tolerate: 1.1x }}\n  other: {{ tolerate: 1.1x }}\n");
+    let mut reader = Reader::new(&program(&two));
+    let (a, b) = ((0, "a", "proxy", &[500.0][..]), (5, "b", "proxy", &[400.0][..]));
+    // Nor is it where no split was in force yet.
+    reader.generation = Generation::default();
+    reader.read(&[a], &[5]);
+    let seen = reader.read(&[a, b], &[]);
+    assert_eq!(seen.checks, [Some(Counts::default()); 2]);
+    let seen = reader.read(&[a, (5, "b", "proxy", &[401.0])], &[]);
+    assert_eq!(seen.checks[1].map(|c| c.canary_failures), Some(1));
+}
+
+#[test]
 fn what_is_not_seen_for_an_hour_is_forgotten() {
     let mut reader = Reader::new(&program(PLAN));
     reader.read(&[(0, "a", "pod-1", &[5.0]), (0, "b", "pod-2", &[5.0])], &[]);

@@ -218,6 +218,23 @@ fn a_trouble_does_not_hide_harm() {
     assert_eq!(kind(look.as_ref()), "limit");
 }
 
+/// Its proxy is restarted again and again: the requests that are missing are no wrong split.
+#[test]
+fn a_restart_of_what_counts_is_no_mismatch() {
+    let shares = |restarts: bool| {
+        let mut watch = Watch::warm(PLAN);
+        let kinds = (0..40).map(|_| {
+            if restarts {
+                watch.counters[0] = 0.0;
+            }
+            kind(watch.look((50, 0), (9_900, 30), None).as_ref())
+        });
+        kinds.collect::<Vec<_>>().contains(&"mismatch")
+    };
+    assert!(shares(false));
+    assert!(!shares(true));
+}
+
 #[test]
 fn a_failing_canary_is_found() {
     let mut watch = Watch::warm(PLAN);
