@@ -178,11 +178,15 @@ impl Feed {
     pub fn publish(&self, wished: Wished) -> bool {
         let (route, generation) = (wished.route.clone(), wished.generation);
         let at_once = observe::awaited(&wished).is_none();
-        if !self.known().publish(wished) {
+        let mut known = self.known();
+        let before = known.flag_of(&route);
+        if !known.publish(wished) {
             tracing::warn!(%route, %generation, "Ignored an older split of `{route}`");
             return false;
         }
-        self.refresh_flags();
+        // Under the same lock, so that two publishers cannot leave the older answer behind.
+        self.replace_flag(before, known.routes.get(&route));
+        drop(known);
         if at_once {
             self.emit(FeedEvent::Acknowledged { route, generation });
         }
@@ -190,8 +194,10 @@ impl Feed {
     }
 
     pub fn remove(&self, route: &Name) {
-        self.known().routes.remove(route);
-        self.refresh_flags();
+        let mut known = self.known();
+        let before = known.flag_of(route);
+        known.routes.remove(route);
+        self.replace_flag(before, None);
     }
 
     pub fn wished(&self, route: &Name) -> Option<Wished> {
@@ -312,14 +318,18 @@ impl Feed {
         Some(wished.clone())
     }
 
-    fn refresh_flags(&self) {
-        let known = self.known();
-        let flags = known.routes.values().filter_map(|route| match &route.wished.splitter {
-            Splitter::Flag { flag, .. } => Some((flag.clone(), Arc::new(route.wished.clone()))),
-            Splitter::Haproxy { .. } | Splitter::Pull { .. } | Splitter::Observe => None,
-        });
-        let flags = Arc::new(flags.collect());
-        *self.inner.flags.write().unwrap_or_else(PoisonError::into_inner) = flags;
+    /// Copies the snapshot only while somebody still looks at the old one.
+    fn replace_flag(&self, before: Option<Name>, after: Option<&Route>) {
+        let after = after.and_then(|route| Some((route.flag()?, Arc::new(route.wished.clone()))));
+        if before.is_none() && after.is_none() {
+            return;
+        }
+        let mut flags = self.inner.flags.write().unwrap_or_else(PoisonError::into_inner);
+        let flags = Arc::make_mut(&mut flags);
+        if let Some(before) = before {
+            flags.remove(&before);
+        }
+        flags.extend(after);
     }
 
     /// Nobody listening means that the service is ending.
@@ -333,6 +343,10 @@ impl Feed {
 }
 
 impl Known {
+    fn flag_of(&self, route: &Name) -> Option<Name> {
+        self.routes.get(route).and_then(Route::flag)
+    }
+
     fn publish(&mut self, wished: Wished) -> bool {
         let Some(route) = self.routes.get_mut(&wished.route) else {
             self.routes.insert(wished.route.clone(), Route::new(wished));
@@ -359,6 +373,13 @@ impl Known {
 impl Route {
     fn new(wished: Wished) -> Self {
         Self { wished, past: VecDeque::new(), wake: watch::Sender::new(()) }
+    }
+
+    fn flag(&self) -> Option<Name> {
+        match &self.wished.splitter {
+            Splitter::Flag { flag, .. } => Some(flag.clone()),
+            Splitter::Haproxy { .. } | Splitter::Pull { .. } | Splitter::Observe => None,
+        }
     }
 
     /// The share of a generation.

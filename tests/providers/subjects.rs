@@ -183,6 +183,10 @@ impl HaproxyFollower {
         let url = format!("{}/haproxy/v1/splits?route=shop&node=x&boot=1", provider.url());
         let refused = http().get(url).send().await.unwrap();
         assert_eq!(refused.status(), 401);
+        until("the log says why", async || {
+            subject.haproxy.log().contains("answered with status 401").then_some(())
+        })
+        .await;
         assert_eq!(subject.haproxy.share().await, 0);
         assert_eq!(feed.instances(&Name::new(ROUTE).unwrap()), []);
     }
@@ -211,7 +215,9 @@ impl Subject for HaproxyFollower {
 
     async fn settled(&mut self) -> Option<u32> {
         let file = self.haproxy.map_file();
-        Some(file.trim().strip_prefix("shop ")?.parse().expect("a share"))
+        assert!(file.contains("another 70000\n"), "a route of somebody else is lost:\n{file}");
+        let line = file.lines().find_map(|line| line.strip_prefix("shop "));
+        Some(line.expect("the route").parse().expect("a share"))
     }
 
     fn url(&self) -> String {

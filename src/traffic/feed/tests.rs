@@ -307,6 +307,9 @@ async fn a_snapshot_of_flags_does_not_change() {
     world.feed.publish(Wished { splitter: search_flag(), ..shop(5, 20) });
     assert_eq!(before[&name("search-v2")].share, share(10));
     assert_eq!(world.feed.flags()[&name("search-v2")].share, share(20));
+    world.feed.publish(Wished { splitter: Splitter::Observe, ..shop(5, 20) });
+    assert!(world.feed.flags().is_empty(), "no flag route any more");
+    world.feed.publish(Wished { splitter: search_flag(), ..shop(6, 20) });
     world.feed.remove(&name("shop"));
     assert!(world.feed.flags().is_empty());
 }
