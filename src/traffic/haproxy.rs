@@ -13,7 +13,7 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use super::desk::{Asking, Desk, Problem};
-use super::feed::Wished;
+use super::split::Wished;
 
 /// For HAProxy 2.6 and newer, built with Lua.
 pub const SCRIPT: &str = include_str!("haproxy/tidegate.lua");

@@ -1,6 +1,7 @@
 use super::super::testing::{name, search_flag, share, shop};
 use super::*;
 use crate::clock::ManualClock;
+use crate::domain::Side;
 use crate::domain::Timestamp;
 
 /// Two proxies `a` and `b` that should follow `shop`, and everything the feed said.
@@ -162,6 +163,19 @@ async fn a_hand_that_lowers_stands_until_a_new_split() {
     assert_eq!(world.said(), ["hand a 2 %"], "another edit is told again");
     world.feed.publish(shop(3, 0));
     assert_eq!(world.poll(poll("a", Some(2), Some(2))).await, "3 0 %");
+}
+
+#[tokio::test]
+async fn a_raise_decided_meanwhile_leaves_the_rollout_time_to_pause() {
+    let world = World::with_shop();
+    world.feed.publish(shop(2, 25));
+    world.both_follow(2, 25).await;
+    world.poll(poll("a", Some(2), Some(3))).await;
+    world.feed.publish(shop(3, 50));
+    assert_eq!(world.poll(poll("a", Some(2), Some(3))).await, "held");
+    assert_eq!(world.poll(poll("b", Some(2), Some(25))).await, "3 50 %");
+    world.clock.advance(Duration::from_secs(5));
+    assert_eq!(world.poll(poll("a", Some(2), Some(3))).await, "3 50 %");
 }
 
 #[tokio::test]
