@@ -9,6 +9,8 @@ mod capability;
 mod fields;
 mod fill;
 mod keys;
+mod keys_plan;
+mod keys_route;
 mod lint;
 mod model;
 mod near;
@@ -29,7 +31,7 @@ mod yaml;
 
 pub use arm::arm_query;
 pub use capability::Abilities;
-pub use fill::{RUNTIME_NAMES, fill, fill_json};
+pub use fill::{RUNTIME_NAMES, fill, fill_json, fill_url};
 pub use lint::{Finding, lint, lint_all, lint_with};
 pub use model::*;
 pub use problem::{Problem, Severity, Snippet};
