@@ -216,8 +216,8 @@ mod tests {
     fn what_is_wrong_is_said_before_anything_starts() {
         let prometheus =
             |text: &str| ServeArgs { prometheus: vec![text.into()], ..ServeArgs::default() };
-        refused(prometheus("http://x:9090"), "is not a name");
-        refused(prometheus("http"), "write NAME=…");
+        refused(prometheus("http://x:9090"), "write NAME=…");
+        refused(prometheus("a b=http://x:9090"), "is not a name");
         refused(prometheus("default=ftp://x"), "is no address");
         refused(prometheus("default=/etc/passwd"), "is no address");
         let token = |text: &str| ServeArgs {

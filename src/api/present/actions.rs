@@ -51,7 +51,7 @@ fn approve(program: &Program, step: usize, name: &str) -> ActionView {
     let mut command = format!("tidegate approve {name}");
     if let Some(Step::Gate(gate)) = program.plan.steps.get(step) {
         for ask in &gate.asks {
-            command.push_str(&format!(" --answer '{}'", ask.to_uppercase().replace('\'', " ")));
+            command.push_str(&format!(" --answer {}", ask.to_uppercase()));
         }
     }
     action("approve", command, "let it go on")

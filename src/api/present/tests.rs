@@ -21,7 +21,7 @@ owner: payments
 bake: 10m
 steps:
   - shift: 5%
-  - gate: { approve: [leads], timeout: 24h, then: revert, asks: [backup id] }
+  - gate: { approve: [leads], timeout: 24h, then: revert, asks: [backup_id] }
   - shift: 25%
   - { shift: 100%, bake: 4h }
 return_within: 24h
@@ -37,7 +37,8 @@ struct Tale {
 impl Tale {
     fn new() -> Self {
         let found = read(&SourceFile { path: "p.yaml", bytes: PLAN.as_bytes() });
-        let plan = found.documents.first().and_then(|d| d.plan()).expect("a plan");
+        let plan = found.documents.first().and_then(|d| d.plan());
+        let plan = plan.unwrap_or_else(|| panic!("{:?}", found.problems));
         let crate::plan::RouteRef::Inline(route) = &plan.route else { panic!("an inline route") };
         let program = program(plan, route, &Default::default(), Side::A, None).expect("a program");
         let state = initial(Actor::token("ana"), 0, START);
@@ -230,7 +231,7 @@ fn a_gate_says_who_until_when_and_what_it_asks() {
     assert_eq!(view.headline, "waits for approval");
     assert_eq!(view.waits_for.as_deref(), Some("leads to approve; without an answer it reverts"));
     assert_eq!(view.until, view.phase.since.map(|At(at)| At(at.plus(Duration::from_secs(86_400)))));
-    assert_eq!(view.actions[0].command, "tidegate approve checkout --answer 'BACKUP ID'");
+    assert_eq!(view.actions[0].command, "tidegate approve checkout --answer BACKUP_ID");
     assert!(view.needs_person);
 }
 
