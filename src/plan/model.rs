@@ -93,6 +93,7 @@ pub struct Plan {
     pub if_busy: IfBusy,
     pub window: Option<Window>,
     pub steps: Vec<Step>,
+    /// As written; empty: judged on the errors the route counts, which a [`Program`] has as a check.
     pub checks: Vec<Check>,
     /// Canary starts are not compared for this long.
     pub warm_up: Duration,

@@ -7,7 +7,7 @@ use crate::judge::{Limit, LimitAction, LimitKind, Tolerance};
 
 use super::fields::Fields;
 use super::keys::CHECK;
-use super::model::{Check, Numbers, Plan, Route, RouteRef, SourceRef};
+use super::model::{Check, Numbers, SourceRef};
 use super::problem::Sink;
 use super::read_route::{prometheus, query, source};
 use super::shape::has_later;
@@ -26,34 +26,22 @@ fn half_fails() -> Limit {
     }
 }
 
-/// The written checks; without any, the errors of the route, where the route counts or may count.
-pub(super) fn checks(plan: &Plan, f: Fields<'_>, sink: &mut Sink<'_>) -> Vec<Check> {
-    let written = f.pairs("checks");
-    if written.is_empty() {
-        return default_check(plan).into_iter().collect();
-    }
-    written.iter().filter_map(|pair| check(plan, pair, sink)).collect()
+/// The written checks.
+pub(super) fn checks(f: Fields<'_>, sink: &mut Sink<'_>) -> Vec<Check> {
+    f.pairs("checks").iter().filter_map(|pair| check(pair, sink)).collect()
 }
 
-fn default_check(plan: &Plan) -> Option<Check> {
-    let counts = inline(plan).is_none_or(|route| route.count.is_some());
-    let check = Check {
+/// What a plan without checks is judged by where its route counts.
+pub(super) fn default_check() -> Option<Check> {
+    Some(Check {
         name: Name::new("errors").ok()?,
         numbers: Numbers::Route,
         tolerate: Some(Tolerance::default()),
         limits: vec![half_fails()],
-    };
-    counts.then_some(check)
+    })
 }
 
-fn inline(plan: &Plan) -> Option<&Route> {
-    match &plan.route {
-        RouteRef::Inline(route) => Some(route),
-        RouteRef::Named(_) => None,
-    }
-}
-
-fn check(plan: &Plan, pair: &Pair, sink: &mut Sink<'_>) -> Option<Check> {
+fn check(pair: &Pair, sink: &mut Sink<'_>) -> Option<Check> {
     pair.value.map()?;
     if has_later(&pair.value, &CHECK) {
         return None;
@@ -74,23 +62,16 @@ fn check(plan: &Plan, pair: &Pair, sink: &mut Sink<'_>) -> Option<Check> {
     if tolerate.is_some() {
         limits.push(half_fails());
     }
-    let numbers = numbers(plan, pair, sink)?;
+    let numbers = numbers(pair, sink)?;
     Some(Check { name: super::scalar::name(&pair.key).ok()?, numbers, tolerate, limits })
 }
 
-fn numbers(plan: &Plan, pair: &Pair, sink: &mut Sink<'_>) -> Option<Numbers> {
+fn numbers(pair: &Pair, sink: &mut Sink<'_>) -> Option<Numbers> {
     let f = Fields(&pair.value);
     let own = f.node("failures").or(f.node("requests"));
     let source = source(f);
     match (own, source) {
-        (None, None) => {
-            if inline(plan).is_some_and(|route| route.count.is_none()) {
-                let message = format!("check `{}` has nothing to count", pair.key);
-                let mend = "add `count:` to the route, or `failures:` and `requests:` here";
-                sink.error(pair.key_at, message, mend);
-            }
-            Some(Numbers::Route)
-        }
+        (None, None) => Some(Numbers::Route),
         (None, Some(SourceRef::Push)) => Some(Numbers::Push),
         (None, Some(_)) => {
             let mend = "add `failures: …{$arm}` and `requests: …{$arm}`";

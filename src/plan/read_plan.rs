@@ -31,7 +31,7 @@ pub(super) fn plan(f: Fields<'_>, sink: &mut Sink<'_>) -> Option<Plan> {
         if_busy: f.word("if_busy", &IF_BUSY).unwrap_or_default(),
         window: f.map("window").and_then(window),
         steps,
-        checks: Vec::new(),
+        checks: read_checks::checks(f, sink),
         warm_up: f.length("warm_up").unwrap_or_default(),
         look: f.length("look").unwrap_or(DEFAULT_LOOK),
         harm: f.str("harm").and_then(|t| super::scalar::points(t).ok()),
@@ -47,8 +47,7 @@ pub(super) fn plan(f: Fields<'_>, sink: &mut Sink<'_>) -> Option<Plan> {
     check_times(&plan, f, sink);
     check_hold_back(&plan, f, sink);
     super::references::check(&plan, f, sink);
-    let checks = read_checks::checks(&plan, f, sink);
-    Some(Plan { checks, ..plan })
+    Some(plan)
 }
 
 const IF_BUSY: [(&str, IfBusy); 3] =

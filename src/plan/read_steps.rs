@@ -19,12 +19,17 @@ pub(super) fn steps(f: Fields<'_>, bake: Duration, sink: &mut Sink<'_>) -> Vec<S
     let placed = nodes.iter().filter_map(|n| Some((n, step(Fields(n), bake)?)));
     let placed: Vec<(&Node, Step)> = placed.collect();
     let shifts = placed.iter().filter_map(|(n, s)| Some((Fields(n).at("shift"), s.weight()?)));
-    let unread = placed.len() < nodes.len();
-    check_order(&shifts.collect::<Vec<_>>(), (f.at("steps"), unread), sink);
+    // A step that could not be read, or none at all, was told; it may have been the one that is missed next.
+    let whole = !nodes.is_empty() && placed.len() == nodes.len();
+    let shifts: Vec<_> = shifts.collect();
+    check_rising(&shifts, sink);
+    if whole {
+        check_last(&shifts, f.at("steps"), sink);
+    }
     placed.into_iter().map(|(_, step)| step).collect()
 }
 
-fn check_order(shifts: &[(Place, Weight)], (at, unread): (Place, bool), sink: &mut Sink<'_>) {
+fn check_rising(shifts: &[(Place, Weight)], sink: &mut Sink<'_>) {
     let mut highest = Weight::ZERO;
     for (place, weight) in shifts {
         if *weight == Weight::ZERO {
@@ -39,15 +44,17 @@ fn check_order(shifts: &[(Place, Weight)], (at, unread): (Place, bool), sink: &m
         }
         highest = highest.max(*weight);
     }
+}
+
+/// Completing hands the whole route over, so the ladder ends at 100 %.
+fn check_last(shifts: &[(Place, Weight)], at: Place, sink: &mut Sink<'_>) {
     match shifts.last() {
-        // A step that could not be read may have been the one that is missed here.
-        _ if unread => {}
-        None if at.line > 0 => sink.error(at, "no step shifts traffic", "add `- shift: 100%`"),
-        Some((place, weight)) if *weight != Weight::FULL && highest != Weight::FULL => {
-            let message = format!("the last shift is {weight}: the rollout could not complete");
+        None => sink.error(at, "no step shifts traffic", "add `- shift: 100%`"),
+        Some((place, last)) if shifts.iter().all(|(_, w)| *w != Weight::FULL) => {
+            let message = format!("the last shift is {last}: the rollout could not complete");
             sink.error(*place, message, "add `- shift: 100%` after it");
         }
-        _ => {}
+        Some(_) => {}
     }
 }
 

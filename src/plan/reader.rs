@@ -114,7 +114,7 @@ fn read_text(path: &str, text: &str) -> Read {
     }
     let texts = texts(text, &trees);
     let both = trees.iter().zip(texts);
-    let documents = both.filter_map(|(tree, text)| document(&tree.root, text, &mut sink)).collect();
+    let documents = both.filter_map(|(tree, text)| document(tree, text, &mut sink)).collect();
     let mut problems = sink.problems;
     problems.sort_by_key(|p| (p.line, p.column));
     Read { documents, problems }
@@ -135,7 +135,8 @@ fn texts<'a>(text: &'a str, trees: &[Tree]) -> Vec<&'a str> {
     cuts.windows(2).filter_map(|w| text.get(w[0]..w[1])).collect()
 }
 
-fn document(root: &Node, text: &str, sink: &mut Sink<'_>) -> Option<Document> {
+fn document(tree: &Tree, text: &str, sink: &mut Sink<'_>) -> Option<Document> {
+    let root = &tree.root;
     if root.map().is_none() {
         // An empty document between two `---` is harmless.
         if root.found() != "nothing" {
@@ -156,7 +157,7 @@ fn document(root: &Node, text: &str, sink: &mut Sink<'_>) -> Option<Document> {
         neither(root, sink);
         None
     };
-    let body = body.filter(|_| sink.errors() == before)?;
+    let body = body.filter(|_| tree.sound && sink.errors() == before)?;
     Some(Document { body, text: text.to_owned(), places: places(root, sink) })
 }
 

@@ -59,7 +59,7 @@ fn missing(node: &Node, table: &'static Table, sink: &mut Sink<'_>) {
 fn check_pair(pair: &Pair, table: &'static Table, sink: &mut Sink<'_>) {
     match table.key(&pair.key) {
         Some(known) if known.need == Need::Later => {
-            not_yet(&pair.key, pair.key_at, known.about, sink)
+            not_yet(&pair.key, pair.key_at, known.about, sink);
         }
         Some(known) => check(&pair.key, &pair.value, &known.kind, sink),
         None => unknown_key(pair, table, sink),
@@ -72,13 +72,14 @@ pub(super) fn not_yet(word: &str, at: Place, mend: &str, sink: &mut Sink<'_>) {
 
 fn unknown_key(pair: &Pair, table: &'static Table, sink: &mut Sink<'_>) {
     let known = || table.keys.iter().map(|k| k.name);
+    let now = || table.keys.iter().filter(|k| k.need != Need::Later).map(|k| k.name);
     let elsewhere = keys::ALL.iter().find(|t| t.key(&pair.key).is_some());
     let mend = if let Some(near) = nearest(&pair.key, known()) {
         format!("did you mean `{near}`?")
     } else if let Some(other) = elsewhere {
         format!("`{}` belongs in {}", pair.key, other.title)
     } else {
-        format!("{} has: {}", table.title, known().collect::<Vec<_>>().join(", "))
+        format!("{} has: {}", table.title, now().collect::<Vec<_>>().join(", "))
     };
     sink.error(pair.key_at, format!("{} has no key {}", table.title, quoted(&pair.key)), mend);
 }
@@ -194,6 +195,11 @@ fn check_scalar(key: &str, node: &Node, kind: &Kind, sink: &mut Sink<'_>) {
         Kind::Label => scalar::label(text),
         _ => scalar::text(text),
     };
+    // What is meant as a duration or a name and is longer than any cannot be repeated in its mend.
+    let told = told.map_err(|mend| match text.len() {
+        0..=100 => mend,
+        _ => format!("write something like `{}`", sample(key, kind)),
+    });
     if let Err(mend) = told {
         sink.error(node.at, format!("`{key}` cannot be {}", quoted(text)), mend);
     }

@@ -24,10 +24,21 @@ pub(super) struct Openings(Vec<Schedule>);
 /// # Errors
 /// What to write instead.
 pub(super) fn parse_open(text: &str) -> Result<Openings, String> {
+    let openings = parse_line(text)?;
+    // 31 February: a line that never opens would hold a rollout for ever.
+    let year_2024 = DateTime::UNIX_EPOCH.naive_utc() + TimeDelta::days(54 * 365);
+    let opens = openings.after(year_2024).next().is_some();
+    if opens { Ok(openings) } else { Err("it never opens: there is no such day".to_owned()) }
+}
+
+fn parse_line(text: &str) -> Result<Openings, String> {
     let fields: Vec<&str> = text.split_whitespace().collect();
     let [minute, hour, day, month, weekday] = fields[..] else {
         return Err(wrong_count(text, &fields));
     };
+    let any = |field: &str| field.starts_with(['*', '?']);
+    // Crontab: both named are alternatives; one that starts with a star only narrows the other.
+    let alternatives = !any(day) && !any(weekday);
     let weekday = weekday_names(weekday)?;
     let line = |day: &str, weekday: &str| {
         let line = format!("0 {minute} {hour} {day} {month} {weekday}");
@@ -35,17 +46,11 @@ pub(super) fn parse_open(text: &str) -> Result<Openings, String> {
             format!("not a cron line; {SAMPLE}, fields are minute hour day month weekday")
         })
     };
-    let any = |field: &str| field.starts_with(['*', '?']);
-    let schedules = if any(day) || any(&weekday) {
-        vec![line(day, &weekday)?]
-    } else {
-        vec![line(day, "*")?, line("*", &weekday)?]
+    let lines = match alternatives {
+        true => vec![line(day, "*")?, line("*", &weekday)?],
+        false => vec![line(day, &weekday)?],
     };
-    let openings = Openings(schedules);
-    // 31 February: a line that never opens would hold a rollout for ever.
-    let start = DateTime::UNIX_EPOCH.naive_utc() + TimeDelta::days(54 * 365);
-    let opens = openings.after(start).next().is_some();
-    if opens { Ok(openings) } else { Err("it never opens: there is no such day".to_owned()) }
+    Ok(Openings(lines))
 }
 
 const SAMPLE: &str = "write one like `0 9 * * MON-FRI`";
@@ -183,7 +188,7 @@ impl Window {
     }
 
     fn read(&self) -> Option<(Openings, Tz)> {
-        Some((parse_open(&self.open).ok()?, parse_zone(&self.timezone).ok()?))
+        Some((parse_line(&self.open).ok()?, parse_zone(&self.timezone).ok()?))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Bounds come before meaning: depth, nodes, and no anchors, so that no file can cost more than its size.
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
 use super::problem::{Place, Sink, quoted};
 
@@ -34,11 +34,12 @@ pub(super) struct Pair {
     pub value: Node,
 }
 
-/// One `---` document: its root, and the line it starts in.
+/// One `---` document: its root, the line it starts in, and whether nothing was wrong with it so far.
 #[derive(Debug)]
 pub(super) struct Tree {
     pub root: Node,
     pub first_line: usize,
+    pub sound: bool,
 }
 
 impl Node {
@@ -93,14 +94,26 @@ pub(super) fn parse(text: &str, sink: &mut Sink<'_>) -> Vec<Tree> {
                 }
             }
             Err(error) => {
-                let marker = error.marker();
-                let at = Place { line: marker.line(), column: marker.col() + 1, width: 1 };
-                sink.error(at, format!("not YAML: {}", error.info()), syntax_mend(text, at));
+                syntax_error(text, &error, sink);
                 break;
             }
         }
     }
     build.done
+}
+
+fn syntax_error(text: &str, error: &ScanError, sink: &mut Sink<'_>) {
+    let marker = error.marker();
+    let at = Place { line: marker.line(), column: marker.col() + 1, width: 1 };
+    // The parser looks ahead of its events and has a bound of its own there.
+    if error.info().contains("recursion limit") {
+        return too_deep(at, sink);
+    }
+    sink.error(at, format!("not YAML: {}", error.info()), syntax_mend(text, at));
+}
+
+fn too_deep(at: Place, sink: &mut Sink<'_>) {
+    sink.error(at, format!("nested deeper than {DEEPEST} levels"), "no plan needs that");
 }
 
 fn syntax_mend(text: &str, at: Place) -> &'static str {
@@ -122,7 +135,10 @@ struct Builder {
     root: Option<Node>,
     nodes: usize,
     first_line: usize,
+    errors_before: usize,
+    /// Said once a file: the first names the mend, the others would only repeat it.
     anchor_told: bool,
+    unsound: bool,
 }
 
 struct Open {
@@ -163,8 +179,11 @@ impl Builder {
                 self.enter(at, Content::Map { pairs, key: None, seen }, sink)?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.leave(sink)?,
-            Event::DocumentStart(_) => self.first_line = at.line,
-            Event::DocumentEnd => self.finish(),
+            Event::DocumentStart(_) => {
+                self.first_line = at.line;
+                self.errors_before = sink.errors();
+            }
+            Event::DocumentEnd => self.finish(sink),
             Event::Nothing | Event::StreamStart | Event::StreamEnd => {}
         }
         Some(())
@@ -172,7 +191,7 @@ impl Builder {
 
     fn enter(&mut self, at: Place, content: Content, sink: &mut Sink<'_>) -> Option<()> {
         if self.open.len() >= DEEPEST {
-            sink.error(at, format!("nested deeper than {DEEPEST} levels"), "no plan needs that");
+            too_deep(at, sink);
             return None;
         }
         self.open.push(Open { at, content });
@@ -199,15 +218,19 @@ impl Builder {
             Some(Content::List(items)) => items.push(node),
             Some(Content::Map { pairs, key, seen }) => match key.take() {
                 None => *key = Some(key_of(node, seen, sink)),
+                // A key that was none has been told.
+                Some((key, _)) if key.is_empty() => {}
                 Some((key, key_at)) => pairs.push(Pair { key, key_at, value: node }),
             },
         }
         Some(())
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, sink: &Sink<'_>) {
+        let unsound = std::mem::take(&mut self.unsound);
+        let sound = !unsound && sink.errors() == self.errors_before;
         if let Some(root) = self.root.take() {
-            self.done.push(Tree { root, first_line: self.first_line });
+            self.done.push(Tree { root, first_line: self.first_line, sound });
         }
     }
 
@@ -224,11 +247,11 @@ impl Builder {
         }
     }
 
-    /// Said once a file: the first names the mend, the others would only repeat it.
     fn refuse_anchor(&mut self, at: Place, sink: &mut Sink<'_>) {
         if !std::mem::replace(&mut self.anchor_told, true) {
             sink.error(at, "anchors and aliases are not supported", "write the value out");
         }
+        self.unsound = true;
     }
 }
 
@@ -237,9 +260,12 @@ fn key_of(
     seen: &mut std::collections::HashSet<String>,
     sink: &mut Sink<'_>,
 ) -> (String, Place) {
-    let Value::Scalar { text, .. } = node.value else {
-        sink.error(node.at, "a key must be plain text", "write `key: value`");
-        return (String::new(), node.at);
+    let text = match node.value {
+        Value::Scalar { text, .. } if !text.is_empty() => text,
+        _ => {
+            sink.error(node.at, "a key must be plain text", "write `key: value`");
+            return (String::new(), node.at);
+        }
     };
     if !seen.insert(text.clone()) {
         sink.error(node.at, format!("{} is written twice", quoted(&text)), "keep one of them");

@@ -1,9 +1,13 @@
 //! The files under `plans/` are what the documentation shows: they must read without a word.
 
 use super::*;
-use crate::plan::{Count, Step};
+use crate::domain::Weight;
+use crate::plan::fields::json;
+use crate::plan::problem::Sink;
+use crate::plan::yaml::parse;
+use crate::plan::{Count, Step, lint_all, schema};
 
-const EXAMPLES: [(&str, &str); 6] = [
+pub(super) const EXAMPLES: [(&str, &str); 6] = [
     ("plans/routes/checkout.yaml", include_str!("../../../plans/routes/checkout.yaml")),
     ("plans/checkout.yaml", include_str!("../../../plans/checkout.yaml")),
     ("plans/orders-consumer.yaml", include_str!("../../../plans/orders-consumer.yaml")),
@@ -26,7 +30,7 @@ fn examples_read_without_a_word() {
 fn the_checkout_example_means_what_it_says() {
     let plan = plan(EXAMPLES[1].1);
     assert_eq!(plan.steps.len(), 7);
-    let weights: Vec<u32> = plan.steps.iter().filter_map(Step::weight).map(|w| w.ppm()).collect();
+    let weights: Vec<u32> = plan.steps.iter().filter_map(Step::weight).map(Weight::ppm).collect();
     assert_eq!(weights, [10_000, 50_000, 250_000, 500_000, 1_000_000]);
     assert_eq!(plan.checks.len(), 1);
     assert_eq!(plan.checks[0].limits.len(), 2, "its own and the half-fails switch");
@@ -34,4 +38,60 @@ fn the_checkout_example_means_what_it_says() {
     let route = route(EXAMPLES[0].1);
     assert_eq!(route.count, Some(Count::Haproxy));
     assert_eq!(route.labels["tier"], "1");
+}
+
+/// Where the ladder is too fast for the traffic, the example shows the warning on purpose.
+#[test]
+fn examples_lint_without_errors() {
+    let reads = EXAMPLES.map(|(path, text)| read(&SourceFile { path, bytes: text.as_bytes() }));
+    let documents: Vec<_> = reads.into_iter().flat_map(|r| r.documents).collect();
+    let told = lint_all(&documents);
+    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 1, "{}", told.join("\n"));
+    assert!(
+        told[0].starts_with("plans/invoice-pdf.yaml:15:11  warn  4 steps cannot see a doubling")
+    );
+}
+
+#[test]
+fn examples_validate_against_the_schema() {
+    let validator = jsonschema::validator_for(&schema()).expect("the schema is a schema");
+    for (path, text) in EXAMPLES {
+        let json = as_an_editor_sees(text);
+        let told: Vec<String> =
+            validator.iter_errors(&json).map(|e| format!("{} {e}", e.instance_path())).collect();
+        assert!(told.is_empty(), "{path}: {told:?}");
+    }
+}
+
+/// What the reader refuses for its shape, an editor underlines too.
+#[test]
+fn the_schema_refuses_what_the_reader_refuses() {
+    let validator = jsonschema::validator_for(&schema()).expect("the schema is a schema");
+    let (_, good) = EXAMPLES[1];
+    let rows = [
+        ("bake: 10m ", "bake: 10 "),
+        ("owner: team-payments\n", ""),
+        ("if_busy: supersede", "if_busy: replace"),
+        ("- hook: warm-cache", "- hok: warm-cache"),
+        ("tolerate: 1.1x ", "tolerate: 110% "),
+        ("open: \"0 9 * * MON-THU\"", "open: \"0 0 9 * * MON-THU\""),
+        ("shift: 25%", "shift: 25"),
+        ("on_regression: revert ", "on_regression: revert segment "),
+        ("    retries: 2\n", "    retries: 2000\n"),
+        ("route: checkout\n", "route: [checkout]\n"),
+        ("warm_up: 2m", "warmup: 2m"),
+    ];
+    for (from, to) in rows {
+        let bad = good.replace(from, to);
+        assert_ne!(bad, good, "{from} is not in the example");
+        assert!(read_str(&bad).has_errors(), "the reader takes {to}");
+        assert!(!validator.is_valid(&as_an_editor_sees(&bad)), "the schema takes {to}");
+    }
+}
+
+fn as_an_editor_sees(text: &str) -> serde_json::Value {
+    let mut sink = Sink::new("f.yaml", text);
+    let trees = parse(text, &mut sink);
+    json(&trees[0].root)
 }

@@ -3,6 +3,8 @@
 mod examples;
 mod hostile;
 mod reading;
+mod starting;
+mod windows;
 
 use super::{Body, Plan, Read, Route, SourceFile, read};
 

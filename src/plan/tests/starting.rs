@@ -1,0 +1,143 @@
+//! What a start is refused for, what it runs as, and what lint warns of.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::domain::Side;
+use crate::plan::{Finding, Program, Severity, lint, lint_all, program};
+
+const ROUTE: &str = "route: checkout\nsplit: { haproxy: { instances: 3, sides: [a, b] } }\ncount: haproxy\nserves: v412\n";
+const PLAN: &str = "plan: checkout\nroute: checkout\nowner: o\ninputs: [version]\ncanary: $version\nsteps: [{ shift: 5% }, { shift: 100% }]\n";
+
+fn start(
+    plan_text: &str,
+    route_text: &str,
+    inputs: &[(&str, &str)],
+    label: Option<&str>,
+) -> Result<Program, Vec<String>> {
+    let inputs: BTreeMap<String, String> =
+        inputs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    program(&plan(plan_text), &route(route_text), &inputs, Side::A, label)
+}
+
+#[track_caller]
+fn refused(plan: &str, route: &str, inputs: &[(&str, &str)], expect: &[&str]) {
+    let told = start(plan, route, inputs, None).expect_err("it started");
+    assert_eq!(told.len(), expect.len(), "{told:#?}");
+    for (told, expect) in told.iter().zip(expect) {
+        assert!(told.contains(expect), "{told}\nnot\n{expect}");
+    }
+}
+
+#[test]
+fn a_start_names_both_arms_and_the_idle_side() {
+    let program = start(PLAN, ROUTE, &[("version", "v413")], None).expect("it starts");
+    assert_eq!((program.canary.as_str(), program.baseline.as_str()), ("v413", "v412"));
+    assert_eq!(program.canary_side, Side::B);
+    assert_eq!(program.plan.checks.len(), 1, "the errors the route counts");
+    let later = start(PLAN, ROUTE, &[("version", "v414")], Some("v413")).expect("it starts");
+    assert_eq!(later.baseline, "v413", "what is known to serve wins over what was written once");
+}
+
+#[test]
+fn fixed_arms_need_no_input() {
+    let plan = PLAN.replace("inputs: [version]\ncanary: $version\n", "");
+    let route = format!("{ROUTE}arm: {{ label: variant, baseline: old, canary: new }}\n");
+    let program = start(&plan, &route, &[], Some("v412")).expect("it starts");
+    assert_eq!((program.canary.as_str(), program.baseline.as_str()), ("new", "old"));
+}
+
+#[test]
+fn a_refused_start_says_what_to_write() {
+    refused(
+        PLAN,
+        ROUTE,
+        &[],
+        &["input version is missing: write `tidegate start checkout version=…`"],
+    );
+    refused(
+        PLAN,
+        ROUTE,
+        &[("verison", "v413")],
+        &[
+            "input version is missing",
+            "`verison` is no input of plan checkout: did you mean version=…?",
+        ],
+    );
+    refused(PLAN, ROUTE, &[("version", "v412")], &["route checkout serves v412 already"]);
+    refused(PLAN, ROUTE, &[("version", "")], &["input `version` cannot be ``"]);
+    refused(PLAN, ROUTE, &[("version", "a\nb")], &["input `version` cannot be"]);
+    let unserved = ROUTE.replace("serves: v412\n", "");
+    refused(
+        PLAN,
+        &unserved,
+        &[("version", "v1")],
+        &["nobody knows what route checkout serves now"],
+    );
+    let neither = PLAN.replace("inputs: [version]\ncanary: $version\n", "");
+    refused(&neither, ROUTE, &[], &["nothing says what the new version is"]);
+    let fixed = format!("{ROUTE}arm: {{ label: variant, baseline: old, canary: new }}\n");
+    refused(
+        PLAN,
+        &fixed,
+        &[("version", "v1")],
+        &["route `checkout` calls its canary `new` already"],
+    );
+    let counted = format!("{PLAN}checks: {{ errors: {{ tolerate: 1.1x }} }}\n");
+    let uncounted = ROUTE.replace("count: haproxy\n", "");
+    refused(&counted, &uncounted, &[("version", "v1")], &["check `errors` has nothing to count"]);
+}
+
+/// The warnings for a plan with `lines` changed, as `subject message`.
+fn warnings(from: &str, to: &str, route_lines: &str) -> Vec<String> {
+    let route = route(&format!("{ROUTE}{route_lines}"));
+    let plan = plan(&PLAN.replace(from, to));
+    let told = lint(&plan, Some(&route));
+    assert!(told.iter().all(|f| f.severity == Severity::Warn), "{told:?}");
+    told.into_iter()
+        .map(|Finding { subject, message, .. }| format!("{subject} {message}"))
+        .collect()
+}
+
+#[track_caller]
+fn warned(from: &str, to: &str, expect: &str) {
+    let told = warnings(from, to, "");
+    assert!(told.len() == 1 && told[0].starts_with(expect), "{told:?}\nnot\n{expect}");
+}
+
+#[test]
+fn what_is_unwise_is_said() {
+    assert!(warnings("", "", "").is_empty(), "{:?}", warnings("", "", ""));
+    warned("{ shift: 5% }", "{ shift: 5%, bake: 0s }", "steps.0 a ladder without a bake");
+    warned("{ shift: 100% }", "{ shift: 100%, bake: 0s }", "steps.1 100 % without a last bake");
+    warned("{ shift: 5% }, ", "", "steps.0 one shift is no ladder");
+    warned("owner: o", "owner: o\nhold_back: 0%", "hold_back `hold_back: 0%` leaves no control");
+    warned("owner: o", "owner: o\nchecks: { e: { limit: { errors_above: 5% } } }", " unjudged");
+}
+
+#[test]
+fn a_step_too_short_for_its_traffic_is_shown_with_figures() {
+    let told = warnings("", "", "traffic: { rps: 120, failures: 0.2% }\n");
+    assert_eq!(told, ["steps.0 2 steps cannot see a doubling of errors within the bake"]);
+    let longer = warnings("5% }", "5%, bake: 3h }", "traffic: { rps: 120, failures: 0.2% }\n");
+    assert_eq!(longer, ["steps.1 a step cannot see a doubling of errors within the bake"]);
+    assert!(warnings("", "", "traffic: { rps: 12000, failures: 0.2% }\n").is_empty());
+}
+
+#[test]
+fn files_are_checked_against_each_other() {
+    let inline = PLAN.replace("route: checkout", "route: { split: { observe: {} }, count: push }");
+    let text = format!("{PLAN}---\n{ROUTE}---\n{ROUTE}---\n{PLAN}---\n{inline}");
+    let documents = read_str(&text).documents;
+    let told: Vec<String> =
+        lint_all(&documents).iter().map(|p| format!("{}: {}", p.line, p.message)).collect();
+    let expect = [
+        "13: route `checkout` is written twice",
+        "18: plan `checkout` is written twice",
+        "25: plan `checkout` is written twice",
+        "26: route `checkout` is written twice",
+    ];
+    assert_eq!(told, expect);
+    let alone = read_str(PLAN).documents;
+    assert!(lint_all(&alone)[0].message.contains("is in none of these files"));
+}
