@@ -2,6 +2,7 @@
 //!
 //! Read in this order: [`domain`] (the words), [`judge`] (is the canary worse?), [`plan`] (what was asked for).
 
+pub mod api;
 pub mod clock;
 pub mod domain;
 pub mod engine;

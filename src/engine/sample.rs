@@ -41,12 +41,15 @@ pub struct Point {
     pub value: f64,
 }
 
-/// The points of one series inside (since, until], oldest first.
+/// The points of one series inside (since, until], oldest first and at least one; of a first read (no `since`)
+/// only the newest, a starting point. Nothing from before `since` is repeated: who takes differences keeps the
+/// last point of each key. A key that first appears in a later look counts from zero: it was born with its value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     /// Position in the asks this answers.
     pub ask: usize,
-    /// The series' own identity: labels in one canonical text.
+    /// The series' own identity, the same in every look: where it was read (unless from Prometheus, which says so
+    /// in the labels), name, sorted labels.
     pub key: String,
     /// The process it is read from: a series that first appears on a target read before was born from zero.
     pub target: String,
@@ -54,10 +57,14 @@ pub struct Series {
 }
 
 /// The answer of all sources to one look.
+///
+/// An arm without series and without trouble is silent: its source answered, had something fresh for the other
+/// arm, and nothing for this one. Failures without series are none: such a counter is often born with the first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     pub series: Vec<Series>,
-    /// The end of the look in the sources' time.
+    /// The end of the look in the sources' time; the next one begins here. With Prometheus it lies half a second
+    /// before the `now` of the read; what is read directly is stamped with it.
     pub until: Timestamp,
     /// Where a source could not say: `asks` it spoils, and the sentence for people.
     pub troubles: Vec<Trouble>,
@@ -65,7 +72,8 @@ pub struct Answer {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trouble {
-    /// Positions in the asks that have no trustworthy answer.
+    /// Positions in the asks that have no trustworthy answer, and so no series. Empty: a part of a source was not
+    /// there (one proxy of several); people should know, the look is good.
     pub asks: Vec<usize>,
     pub kind: TroubleKind,
     /// A whole sentence: which source, what it said, what to do.

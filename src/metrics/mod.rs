@@ -1,13 +1,257 @@
-//! stub
-use crate::domain::Timestamp;
-use crate::engine::{Answer, Ask};
+//! Where the judge's numbers come from: Prometheus, pages we read ourselves, HAProxy, observations sent to us.
+//!
+//! Owns: asks -> the cumulative samples of one look, and a name for every way a source cannot say.
+//! Does not: take differences, count resets, or judge: the engine does, from what it remembers of each series.
+//! Invariant: what cannot be trusted is a [`Trouble`](crate::engine::Trouble) with its asks, never a number.
+
+mod cursor;
+pub mod exposition;
+mod http;
+mod prometheus;
+mod push;
+mod reading;
+mod scrape;
+mod selector;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::{OnceCell, Semaphore};
+
+pub use prometheus::{PrometheusServer, ReadToken};
+pub use push::{Batch, Observation, OutcomeOf, Pushed, fold};
+pub use selector::Selector;
+
+use self::prometheus::Prometheus;
+use self::reading::{Failure, Outcome, Span, assemble};
+use self::scrape::Wanted;
+use crate::domain::{Arm, Name, Timestamp};
+use crate::engine::{Answer, Ask, Counter, From, TroubleKind};
+use crate::plan::SourceRef;
+use crate::store::PushedCount;
+
+/// A scrape by Prometheus is visible a little after its own timestamp. Looks at one end this much earlier, so
+/// that requests and failures, asked one after the other, speak of the same scrapes.
+const SETTLE: Duration = Duration::from_millis(500);
+/// Pages being read at once, over all looks.
+const PAGES_AT_ONCE: usize = 16;
+
+/// The addresses of the metrics of the HAProxy instances that follow a route.
+pub type Instances = Arc<dyn Fn(&Name) -> Vec<String> + Send + Sync>;
+
+/// What sources there are.
+#[derive(Clone)]
+pub struct Config {
+    /// By the name plans use; `default` where a plan names none.
+    pub prometheus: BTreeMap<Name, PrometheusServer>,
+    /// Of one page or query; waiting for a turn at a busy source may take as long again.
+    pub timeout: Duration,
+    pub instances: Instances,
+    pub pushed: Arc<dyn Pushed>,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("prometheus", &self.prometheus)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// No Prometheus, and five seconds for a page.
+    pub fn new(instances: Instances, pushed: Arc<dyn Pushed>) -> Self {
+        Self { prometheus: BTreeMap::new(), timeout: Duration::from_secs(5), instances, pushed }
+    }
+}
+
+/// All sources. Clones share connections, turns and what was learned.
 #[derive(Clone, Debug)]
-pub struct Sources;
+pub struct Sources {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    client: reqwest::Client,
+    servers: BTreeMap<Name, Prometheus>,
+    turns: Semaphore,
+    config: Config,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.config.fmt(f)
+    }
+}
+
+/// Where one ask goes.
+enum Target<'a> {
+    Query { server: &'a Prometheus, selector: &'a str },
+    Pages(Wanted),
+    Pushed { route: &'a Name, arm: &'a str, counter: Counter },
+    Nowhere(Failure),
+}
+
+/// What several asks of one look want, fetched by the first of them.
+#[derive(Default)]
+struct Once<'a> {
+    queries: HashMap<(&'a str, &'a str), OnceCell<Outcome>>,
+    pages: HashMap<&'a str, OnceCell<Result<String, Failure>>>,
+    pushed: HashMap<&'a Name, OnceCell<Result<Vec<PushedCount>, Failure>>>,
+}
+
 impl Sources {
-    pub async fn read(&self, _: &[Ask], _: Option<Timestamp>, now: Timestamp) -> Answer {
-        Answer { series: vec![], until: now, troubles: vec![] }
+    /// # Errors
+    /// When the HTTP client cannot be built: what TLS lacks here.
+    pub fn new(config: Config) -> Result<Self, reqwest::Error> {
+        let servers = config.prometheus.iter();
+        let servers = servers.map(|(name, s)| (name.clone(), Prometheus::new(name, s.clone())));
+        let (servers, turns) = (servers.collect(), Semaphore::new(PAGES_AT_ONCE));
+        Ok(Self { shared: Arc::new(Shared { client: http::client()?, servers, turns, config }) })
     }
-    pub fn lag(&self, _: &[Ask]) -> std::time::Duration {
-        Default::default()
+
+    /// One look: everything asked, over one interval for both arms. `since` is the end of the look before;
+    /// `None` makes it a first read, which has only the newest point of each series, as a starting point.
+    /// [`Answer`] says what is in the points.
+    pub async fn read(&self, asks: &[Ask], since: Option<Timestamp>, now: Timestamp) -> Answer {
+        let span = span(asks, since, now);
+        let targets: Vec<Target<'_>> = asks.iter().map(|ask| self.target(ask)).collect();
+        let once = Once::of(&targets);
+        let outcomes = targets.iter().map(|target| self.outcome(target, &once, span));
+        let outcomes = join_all(outcomes).await;
+        assemble(asks, &outcomes, span)
     }
+
+    /// How long after a weight is confirmed the numbers can first speak of it alone: the spacing of
+    /// Prometheus' samples, learned from them (15 s before that); nothing for what is read directly.
+    pub fn lag(&self, asks: &[Ask]) -> Duration {
+        let of_arm = |arm| {
+            let queries = asks.iter().filter(|ask| ask.arm == arm).map(|ask| self.target(ask));
+            // Failures nobody has seen yet have no spacing of their own: they come with the arm's requests.
+            let known = queries.filter_map(|target| match target {
+                Target::Query { server, selector } => Some(server.spacing(selector)),
+                Target::Pages(_) | Target::Pushed { .. } | Target::Nowhere(_) => None,
+            });
+            known.max().map_or(Duration::ZERO, |spacing| spacing.unwrap_or(prometheus::SPACING))
+        };
+        of_arm(Arm::Baseline).max(of_arm(Arm::Canary))
+    }
+
+    fn target<'a>(&'a self, ask: &'a Ask) -> Target<'a> {
+        match &ask.from {
+            From::Selector { source: SourceRef::Prometheus(name), selector } => {
+                match self.shared.servers.get(name) {
+                    Some(server) => Target::Query { server, selector },
+                    None => Target::Nowhere(no_server(name)),
+                }
+            }
+            From::Selector { source: SourceRef::Scrape(urls), selector } => {
+                Wanted::by_plan(urls, selector).map_or_else(Target::Nowhere, Target::Pages)
+            }
+            From::Selector { source: SourceRef::Push, selector } => {
+                Target::Nowhere(no_selector(selector))
+            }
+            From::Haproxy { route, backend } => self.haproxy(route, backend, ask.counter),
+            From::Pushed { route, arm } => Target::Pushed { route, arm, counter: ask.counter },
+        }
+    }
+
+    fn haproxy(&self, route: &Name, backend: &str, counter: Counter) -> Target<'_> {
+        let instances = (self.shared.config.instances)(route);
+        if instances.is_empty() {
+            return Target::Nowhere(no_instance(route));
+        }
+        Target::Pages(Wanted::of_haproxy(instances, backend, counter))
+    }
+
+    async fn outcome(&self, target: &Target<'_>, once: &Once<'_>, span: Span) -> Outcome {
+        let (client, timeout) = (&self.shared.client, self.shared.config.timeout);
+        match target {
+            Target::Nowhere(failure) => Err(failure.clone()),
+            Target::Query { server, selector } => {
+                let read = || server.read(client, selector, span, timeout);
+                once.queries[&(server.shown(), *selector)].get_or_init(read).await.clone()
+            }
+            Target::Pages(wanted) => {
+                let pages = wanted.urls.iter().map(|url| async {
+                    let cell = &once.pages[url.as_str()];
+                    cell.get_or_init(|| self.page(url)).await.clone()
+                });
+                wanted.gather(&join_all(pages).await, span.until)
+            }
+            Target::Pushed { route, arm, counter } => {
+                let from = self.shared.config.pushed.as_ref();
+                let counts = once.pushed[route].get_or_init(|| push::read(from, route)).await;
+                let counts = counts.as_ref().map_err(Failure::clone)?;
+                Ok(push::reading(counts, route, arm, *counter, span.until))
+            }
+        }
+    }
+
+    async fn page(&self, url: &str) -> Result<String, Failure> {
+        let timeout = self.shared.config.timeout;
+        let waiting = tokio::time::timeout(timeout, self.shared.turns.acquire()).await;
+        // Nobody closes the semaphore: what is left is that the turn did not come.
+        let Ok(Ok(_turn)) = waiting else { return Err(http::slow(&http::shown(url), timeout)) };
+        scrape::read(&self.shared.client, url, timeout).await
+    }
+}
+
+impl<'a> Once<'a> {
+    fn of(targets: &'a [Target<'a>]) -> Self {
+        let mut once = Self::default();
+        for target in targets {
+            match target {
+                Target::Query { server, selector } => {
+                    once.queries.entry((server.shown(), selector)).or_default();
+                }
+                Target::Pages(wanted) => {
+                    for url in &wanted.urls {
+                        once.pages.entry(url).or_default();
+                    }
+                }
+                Target::Pushed { route, .. } => {
+                    once.pushed.entry(route).or_default();
+                }
+                Target::Nowhere(_) => {}
+            }
+        }
+        once
+    }
+}
+
+/// In whole milliseconds, Prometheus' unit, so that the end of a look falls between no two of its instants.
+fn span(asks: &[Ask], since: Option<Timestamp>, now: Timestamp) -> Span {
+    let asks_prometheus =
+        |ask: &Ask| matches!(ask.from, From::Selector { source: SourceRef::Prometheus(_), .. });
+    let settled = if asks.iter().any(asks_prometheus) { now.minus(SETTLE) } else { now };
+    let until = Timestamp::from_micros(settled.micros().div_euclid(1000) * 1000);
+    Span { since, until: since.map_or(until, |since| until.max(since)) }
+}
+
+fn no_server(name: &Name) -> Failure {
+    let told = format!(
+        "no Prometheus is named `{name}` here: name it in the server's configuration, or another in the plan"
+    );
+    Failure::new(TroubleKind::Refused, told)
+}
+
+fn no_selector(selector: &str) -> Failure {
+    let told =
+        format!("`{selector}` cannot be asked of pushed observations: they are counted by arm");
+    Failure::new(TroubleKind::Refused, told)
+}
+
+fn no_instance(route: &Name) -> Failure {
+    let told = format!(
+        "no HAProxy that follows `{route}` has told where its metrics are: is one polling, and its \
+         script given an address?"
+    );
+    Failure::new(TroubleKind::NoInstance, told)
 }

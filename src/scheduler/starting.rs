@@ -8,16 +8,7 @@ use super::core::Input;
 use super::service::{ApplyError, Service};
 use crate::domain::{Actor, Name, RolloutName, Weight};
 use crate::engine::{Command, Entry, Memory, Phase, initial};
-use crate::plan::{IfBusy, Plan, Program, RouteRef, Step};
-fn program(
-    _: &Plan,
-    _: &crate::plan::Route,
-    _: &BTreeMap<String, String>,
-    _: crate::domain::Side,
-    _: Option<&str>,
-) -> Result<Program, Vec<String>> {
-    Err(vec![])
-}
+use crate::plan::{IfBusy, Plan, Program, RouteRef, Step, program};
 use crate::store::{Kill, ListFilter, NewRollout, PlanRow, RouteRow, Started, StoreError, Stored};
 
 #[derive(Clone, Debug)]

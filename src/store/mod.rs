@@ -26,6 +26,9 @@ pub enum StoreError {
     /// What is stored makes no sense to this version.
     #[error("a stored {what} cannot be read: {detail}")]
     Corrupt { what: String, detail: String },
+    /// Another of this name is in force.
+    #[error("there is a {what} already")]
+    Taken { what: String },
     /// Another process has this database.
     #[error(
         "{path} is in use by another tidegate (process {pid}); stop it, or give this one another --data"

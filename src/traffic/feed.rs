@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::confirm::{self, Asked, Confirmation, Follower, SILENT_AFTER};
 use super::instance::{At, Instance};
+use super::observe;
 use crate::clock::{Clock, Mono};
 use crate::domain::{Generation, Name, RolloutName, Share, Side, Weight};
 use crate::plan::Splitter;
@@ -68,16 +69,6 @@ impl Wished {
 
     pub fn canary_label(&self) -> Option<&str> {
         self.labels[self.serving.other().index()].as_deref()
-    }
-
-    /// How many instances must be heard of before a raise counts; `None` where nobody is waited for.
-    fn instances(&self) -> Option<u32> {
-        match self.splitter {
-            Splitter::Haproxy { instances, .. } | Splitter::Pull { instances, .. } => {
-                Some(instances)
-            }
-            Splitter::Flag { .. } | Splitter::Observe => None,
-        }
     }
 }
 
@@ -186,7 +177,7 @@ impl Feed {
     /// changes nothing, nor does another share under the same generation: `false` (L5).
     pub fn publish(&self, wished: Wished) -> bool {
         let (route, generation) = (wished.route.clone(), wished.generation);
-        let at_once = wished.instances().is_none();
+        let at_once = observe::awaited(&wished).is_none();
         if !self.known().publish(wished) {
             tracing::warn!(%route, %generation, "Ignored an older split of `{route}`");
             return false;
@@ -261,7 +252,7 @@ impl Feed {
         let known = self.known();
         let wished = &known.routes.get(route)?.wished;
         let (generation, weight) = (wished.generation, wished.idle_weight());
-        let Some(expected) = wished.instances() else {
+        let Some(expected) = observe::awaited(wished) else {
             return Some(Confirmation::at_once(generation));
         };
         let now = self.inner.clock.mono();

@@ -1,0 +1,270 @@
+//! A Prometheus server: raw samples with their own timestamps, by an instant query with a bare range selector.
+//!
+//! Owns: query, cursor, what its answers mean, how far apart its samples are.
+//! Does not: `increase()` and its kin: they extrapolate, and lose what a series was born with.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use super::exposition::key;
+use super::http::{Page, get, refused, shown, slow};
+use super::reading::{Failure, Found, Outcome, Reading, Span};
+use crate::domain::{Name, Timestamp, human};
+use crate::engine::{Point, TroubleKind};
+
+/// Queries under way at one server. More would only queue there.
+const AT_ONCE: usize = 4;
+/// Until the samples tell: Prometheus' own default is a minute, most people's 15 s.
+pub(super) const SPACING: Duration = Duration::from_secs(15);
+/// An arm whose newest sample is older than this (or three spacings) is stale.
+const FRESH_FOR: Duration = Duration::from_secs(60);
+/// How far a first read looks back: as far as Prometheus itself does for an instant value.
+const FIRST_RANGE: Duration = Duration::from_secs(300);
+/// After a long downtime no more than this is read; counters lose nothing by it but resets nobody saw.
+const LONGEST_RANGE: Duration = Duration::from_secs(3600);
+/// What a first read, which has no look to measure by, allows two clocks to differ.
+const FIRST_SKEW: Duration = Duration::from_secs(30);
+/// Selectors nobody asked about for this long are forgotten.
+const FORGET_AFTER: Duration = Duration::from_secs(3600);
+
+/// Reads a bearer token each time it is needed, so that a changed file is seen. `Err`: what is wrong with it.
+pub type ReadToken = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
+
+/// Where a server is and how to be let in.
+#[derive(Clone)]
+pub struct PrometheusServer {
+    /// Without `/api/v1`: `http://prometheus:9090`.
+    pub url: String,
+    pub token: Option<ReadToken>,
+}
+
+impl fmt::Debug for PrometheusServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let token = self.token.as_ref().map(|_| "…");
+        f.debug_struct("PrometheusServer")
+            .field("url", &shown(&self.url))
+            .field("token", &token)
+            .finish()
+    }
+}
+
+/// One server, shared by everybody who asks it.
+#[derive(Debug)]
+pub(super) struct Prometheus {
+    /// `Prometheus `default` (http://…)`: begins every sentence about it.
+    shown: String,
+    server: PrometheusServer,
+    turns: Semaphore,
+    learned: Mutex<HashMap<String, Learned>>,
+}
+
+/// How far apart a selector's samples are.
+#[derive(Clone, Copy, Debug)]
+struct Learned {
+    spacing: Duration,
+    at: Timestamp,
+}
+
+impl Prometheus {
+    pub(super) fn new(name: &Name, server: PrometheusServer) -> Self {
+        let shown = format!("Prometheus `{name}` ({})", shown(&server.url).trim_end_matches('/'));
+        Self { shown, server, turns: Semaphore::new(AT_ONCE), learned: Mutex::default() }
+    }
+
+    /// The samples of a selector: those of the look, and enough before it to tell a quiet series from a dead one.
+    pub(super) async fn read(
+        &self,
+        client: &reqwest::Client,
+        selector: &str,
+        span: Span,
+        timeout: Duration,
+    ) -> Outcome {
+        let range = self.range(selector, span);
+        let page = self.ask(client, selector, range, span.until, timeout).await?;
+        self.same_time(&page, span, timeout)?;
+        let series = self.understand(&page, selector)?;
+        self.learn(selector, &series, span.until);
+        Ok(Reading {
+            series,
+            absent: Vec::new(),
+            source: self.shown.clone(),
+            what: format!("`{selector}`"),
+            fresh_for: FRESH_FOR.max(self.spacing(selector).unwrap_or(SPACING) * 3),
+        })
+    }
+
+    /// Its name and address: how sentences begin, and what tells one server from another.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// How far apart a selector's samples are, once they have told.
+    pub(super) fn spacing(&self, selector: &str) -> Option<Duration> {
+        self.lock().get(selector).map(|known| known.spacing)
+    }
+
+    async fn ask(
+        &self,
+        client: &reqwest::Client,
+        selector: &str,
+        range: Duration,
+        until: Timestamp,
+        timeout: Duration,
+    ) -> Result<Page, Failure> {
+        let waiting = tokio::time::timeout(timeout, self.turns.acquire()).await;
+        // Nobody closes the semaphore: what is left is that the turn did not come.
+        let Ok(Ok(_turn)) = waiting else { return Err(slow(&self.shown, timeout)) };
+        let url = format!("{}/api/v1/query", self.server.url.trim_end_matches('/'));
+        let query = format!("{selector}[{}ms]", range.as_millis());
+        let mut request = client.get(url).query(&[("query", query), ("time", seconds(until))]);
+        if let Some(token) = &self.server.token {
+            let broken = |why| {
+                let told = format!("the token for {} cannot be read: {why}", self.shown);
+                Failure::new(TroubleKind::Refused, told)
+            };
+            request = request.bearer_auth(token().map_err(broken)?);
+        }
+        get(request, &self.shown, timeout).await
+    }
+
+    fn range(&self, selector: &str, span: Span) -> Duration {
+        let spacing = self.spacing(selector);
+        let floor = spacing.map_or(FIRST_RANGE, |spacing| FRESH_FOR.max(spacing * 3));
+        let look = span.since.map_or(FIRST_RANGE, |since| span.until.since(since));
+        look.max(floor).min(LONGEST_RANGE)
+    }
+
+    fn understand(&self, page: &Page, selector: &str) -> Result<Vec<Found>, Failure> {
+        let reply = match serde_json::from_str::<Reply>(&page.text) {
+            Ok(reply) => reply,
+            Err(_) if !page.status.is_success() => {
+                return Err(refused(&self.shown, page.status, &page.text));
+            }
+            Err(e) => {
+                return Err(self.malformed(&format!("an answer that is none of its own ({e})")));
+            }
+        };
+        if let Some(error) = reply.error {
+            return Err(self.error(page, selector, reply.error_type.as_deref(), &error));
+        }
+        if let Some(warning) = reply.warnings.first() {
+            let told = format!("{} warns that its answer is not whole: {warning}", self.shown);
+            return Err(Failure::new(TroubleKind::Partial, told));
+        }
+        let data = reply.data.ok_or_else(|| self.malformed("an answer without data"))?;
+        if data.result_type != "matrix" {
+            let told = format!("{}: `{selector}` is no bare selector", self.shown);
+            return Err(Failure::new(TroubleKind::Refused, told));
+        }
+        data.result.into_iter().map(|row| self.found(row)).collect()
+    }
+
+    fn found(&self, row: Row) -> Result<Found, Failure> {
+        let name = row.metric.get("__name__").map_or("", String::as_str);
+        let labels = row.metric.iter().filter(|(label, _)| *label != "__name__");
+        let key = key(name, labels.map(|(l, v)| (l.as_str(), v.as_str())));
+        let point = |(at, value): (f64, String)| {
+            let value = value.parse().map_err(|_| self.malformed(&format!("`{value}` as a value")));
+            // Prometheus counts in milliseconds; through a float they come back exact.
+            let ms = (at * 1e3).round() as i64;
+            Ok(Point { at: Timestamp::from_micros(ms.saturating_mul(1000)), value: value? })
+        };
+        let values = row.values.ok_or_else(|| {
+            self.malformed(&format!("`{key}` without plain values (a native histogram?)"))
+        })?;
+        let mut points = values.into_iter().map(point).collect::<Result<Vec<_>, Failure>>()?;
+        points.sort_by_key(|p| p.at);
+        Ok(Found { key, points })
+    }
+
+    fn error(&self, page: &Page, selector: &str, kind: Option<&str>, error: &str) -> Failure {
+        let said = match kind {
+            Some("timeout" | "canceled") => TroubleKind::Slow,
+            Some("unavailable" | "internal") => TroubleKind::Unreachable,
+            Some("bad_data" | "execution") => TroubleKind::Refused,
+            _ => return refused(&self.shown, page.status, error),
+        };
+        Failure::new(said, format!("{} could not answer `{selector}`: {error}", self.shown))
+    }
+
+    fn malformed(&self, what: &str) -> Failure {
+        let told = format!("{} sent {what}: is this really a Prometheus?", self.shown);
+        Failure::new(TroubleKind::Malformed, told)
+    }
+
+    /// Its clock may differ by a look; the answer itself may have taken two time-outs (a turn and the reading).
+    fn same_time(&self, page: &Page, span: Span, timeout: Duration) -> Result<(), Failure> {
+        let Some(theirs) = page.date else { return Ok(()) };
+        let look = span.since.map_or(FIRST_SKEW, |since| span.until.since(since));
+        let late = theirs.since(span.until).saturating_sub(timeout * 2);
+        // Its date has whole seconds.
+        let early = span.until.since(theirs).saturating_sub(Duration::from_secs(1));
+        let off = late.max(early);
+        if off <= look {
+            return Ok(());
+        }
+        let told = format!(
+            "the clock of {} is {} {} ours: set both by NTP",
+            self.shown,
+            human(off),
+            if late > early { "ahead of" } else { "behind" }
+        );
+        Err(Failure::new(TroubleKind::ClockSkew, told))
+    }
+
+    /// The widest of the series' median spacings; a series needs three samples to have one.
+    fn learn(&self, selector: &str, series: &[Found], at: Timestamp) {
+        let Some(spacing) = series.iter().filter_map(median_spacing).max() else { return };
+        let mut learned = self.lock();
+        if !learned.contains_key(selector) {
+            learned.retain(|_, known| at.since(known.at) < FORGET_AFTER);
+        }
+        learned.insert(selector.to_owned(), Learned { spacing, at });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Learned>> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// In Prometheus' milliseconds; down, never up: a query must not reach past its look.
+fn seconds(at: Timestamp) -> String {
+    let ms = at.micros().div_euclid(1000);
+    format!("{}.{:03}", ms.div_euclid(1000), ms.rem_euclid(1000))
+}
+
+fn median_spacing(series: &Found) -> Option<Duration> {
+    let pairs = series.points.windows(2);
+    let mut gaps: Vec<Duration> = pairs.map(|pair| pair[1].at.since(pair[0].at)).collect();
+    gaps.sort_unstable();
+    (gaps.len() >= 2).then(|| gaps[gaps.len() / 2])
+}
+
+#[derive(Deserialize)]
+struct Reply {
+    data: Option<Data>,
+    #[serde(rename = "errorType")]
+    error_type: Option<String>,
+    error: Option<String>,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    #[serde(rename = "resultType")]
+    result_type: String,
+    result: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    metric: BTreeMap<String, String>,
+    /// Absent for other kinds of sample.
+    values: Option<Vec<(f64, String)>>,
+}

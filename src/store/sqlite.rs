@@ -1,1 +1,0 @@
-//! SQLite: one process, one writer, many readers.

@@ -1,0 +1,141 @@
+//! The built-in flag service: OFREP, single evaluation.
+//!
+//! Owns: `POST /ofrep/v1/evaluate/flags/{key}` as real clients need it: always a variant, a reason and a value, and
+//! details with every error.
+//! Does not: limit how often it is asked: a client that gets a 429 pauses every flag it has.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::desk::{Desk, ProviderAuth, token};
+use super::feed::{Feed, Wished};
+use crate::domain::{Arm, Name};
+use crate::flags::{HASH, Split, evaluate};
+use crate::plan::Splitter;
+
+/// A context is a few attributes of one user.
+const BODY_LIMIT: usize = 64 * 1024;
+
+#[derive(Debug, Serialize)]
+struct Evaluated<'a> {
+    key: &'a str,
+    reason: String,
+    variant: &'a str,
+    value: &'a str,
+    metadata: Metadata<'a>,
+}
+
+/// Flat, and the same until the flag changes: clients drop nested values and compare the rest.
+#[derive(Debug, Serialize)]
+struct Metadata<'a> {
+    route: &'a str,
+    hash: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failure<'a> {
+    key: &'a str,
+    error_code: &'static str,
+    error_details: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Request {
+    #[serde(default)]
+    context: Option<Value>,
+}
+
+/// `auth` is asked with the token a client sent, or with `None`: whether flags need one is its decision.
+pub fn router(feed: Feed, auth: Arc<dyn ProviderAuth>) -> Router {
+    Router::new()
+        .route("/ofrep/v1/evaluate/flags/{*key}", post(one))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(Desk { feed, auth })
+}
+
+async fn one(
+    State(desk): State<Desk>,
+    Path(key): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    if !desk.auth.allows(token(&headers).as_deref()).await {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    if !desk.feed.is_loaded() {
+        let details = "the flags are being loaded; ask again".to_owned();
+        return fail(StatusCode::SERVICE_UNAVAILABLE, &key, "PROVIDER_NOT_READY", details);
+    }
+    let context = match body.map_err(|e| (e.status(), e.body_text())) {
+        Ok(body) => context(&body),
+        Err((status, details)) => return fail(status, &key, "GENERAL", details),
+    };
+    match context {
+        Ok(context) => answer(&desk.feed, &key, &context),
+        Err((code, details)) => fail(StatusCode::BAD_REQUEST, &key, code, details),
+    }
+}
+
+fn answer(feed: &Feed, key: &str, context: &Map<String, Value>) -> Response {
+    let flags = feed.flags();
+    let Some(wished) = Name::new(key).ok().and_then(|name| flags.get(&name)) else {
+        let details = format!("there is no flag `{key}`");
+        return fail(StatusCode::NOT_FOUND, key, "FLAG_NOT_FOUND", details);
+    };
+    let split = Split { weight: wished.idle_weight(), salt: &wished.salt };
+    let found = evaluate(split, unit(wished, context).as_deref());
+    let variant = match found.arm {
+        Arm::Baseline => wished.baseline_label().unwrap_or("baseline"),
+        Arm::Canary => wished.canary_label().unwrap_or("canary"),
+    };
+    let metadata = Metadata { route: wished.route.as_str(), hash: HASH };
+    let reason = found.why.to_string();
+    axum::Json(Evaluated { key, reason, variant, value: variant, metadata }).into_response()
+}
+
+/// Clients often send no body, or one without a context: both mean that nothing is known of the user.
+fn context(body: &[u8]) -> Result<Map<String, Value>, (&'static str, String)> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    let request: Request =
+        serde_json::from_slice(body).map_err(|e| ("PARSE_ERROR", format!("the body: {e}")))?;
+    match request.context {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(context)) => Ok(context),
+        Some(_) => Err(("INVALID_CONTEXT", "`context` must be an object".to_owned())),
+    }
+}
+
+/// What is bucketed: the route's attribute, or the targeting key where the context has none.
+fn unit(wished: &Wished, context: &Map<String, Value>) -> Option<String> {
+    let text = |name: &str| match context.get(name)? {
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let named = match &wished.splitter {
+        Splitter::Flag { unit, .. } => text(unit),
+        Splitter::Haproxy { .. } | Splitter::Pull { .. } | Splitter::Observe => None,
+    };
+    named.or_else(|| text("targetingKey"))
+}
+
+fn fail(
+    status: StatusCode,
+    key: &str,
+    error_code: &'static str,
+    error_details: String,
+) -> Response {
+    (status, axum::Json(Failure { key, error_code, error_details })).into_response()
+}

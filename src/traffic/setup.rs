@@ -1,0 +1,55 @@
+//! What to paste so that a route follows Tidegate.
+
+use super::haproxy;
+use crate::plan::{Route, Splitter};
+
+/// The text of `tidegate provider setup`. `base_url`: where the provider listener is reached, without a slash at its end.
+pub fn setup(route: &Route, base_url: &str) -> String {
+    let name = &route.name;
+    match &route.split {
+        Splitter::Haproxy { sides, .. } => haproxy::setup(name.as_str(), sides, base_url),
+        Splitter::Pull { unit, .. } => {
+            let unit = unit.as_deref().unwrap_or("unit");
+            pull(name.as_str(), unit, base_url)
+        }
+        Splitter::Flag { flag, unit } => flag_clients(flag.as_str(), unit, base_url),
+        Splitter::Observe => format!(
+            "# Route `{name}` is observed: somebody else moves its traffic, and there is nothing to paste.\n\
+             # Its arms are told apart by the label `{}`.\n",
+            route.arm.label
+        ),
+    }
+}
+
+fn pull(route: &str, unit: &str, base_url: &str) -> String {
+    format!(
+        "\
+# Route `{route}` followed by a program of yours. Ask for ever; each answer is held up to 20 s:
+#
+#   have = \"\"                                  # nothing is in force yet
+#   loop:
+#     answer = GET {base_url}/pull/v1/splits/{route}?node=HOST&boot=START&have={{have}}
+#     200: put canary_ppm, baseline, canary and salt in force, then have = answer.generation
+#     304: nothing new.   Anything else, or no answer: keep what you have, wait 1 s
+#   for each {unit}:
+#     canary if xxh3_64(salt + \"\\0\" + {unit}) * 1000000 / 2^64 < canary_ppm, else baseline
+#
+# HOST outlives a restart, START differs after each; the poll with the new `have` is the acknowledgement.
+curl -H \"Authorization: Bearer $TIDEGATE_TOKEN\" \\
+  '{base_url}/pull/v1/splits/{route}?node='\"$(hostname)\"'&boot=1&have='
+"
+    )
+}
+
+fn flag_clients(flag: &str, unit: &str, base_url: &str) -> String {
+    format!(
+        "\
+# Flag `{flag}`: any OpenFeature client with an OFREP provider. Its value is the version's label, a string;
+# who gets which is drawn by `{unit}`, or by the targeting key where the context has none.
+OFREP_ENDPOINT={base_url}
+# Try it:
+curl -H 'Content-Type: application/json' -d '{{\"context\":{{\"targetingKey\":\"u1\",\"{unit}\":\"u1\"}}}}' \\
+  {base_url}/ofrep/v1/evaluate/flags/{flag}
+"
+    )
+}

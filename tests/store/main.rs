@@ -1,0 +1,5 @@
+//! The store's contract, and what only the SQLite adapter promises.
+
+mod contract;
+mod fixtures;
+mod sqlite;
