@@ -135,7 +135,11 @@ pub fn confirm(context: &Context, question: &str) -> Result<(), Failure> {
             "add --yes if you mean it",
         ));
     }
-    if context.printer.confirm(question) { Ok(()) } else { Err(Failure::usage("not confirmed, nothing was done", "")) }
+    if context.printer.confirm(question) {
+        Ok(())
+    } else {
+        Err(Failure::usage("not confirmed, nothing was done", ""))
+    }
 }
 
 async fn send(

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::files::{self, PlanFile};
 use super::{Context, lint};
 use crate::api::views::{ApplyAnswer, ProblemView};
-use crate::plan::Severity;
+use crate::plan::{Document, Severity, SourceFile, read};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -33,7 +33,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// All files as one text: a plan and its route may be in different ones.
+/// Sends files one by one, those with routes first: a plan may name the route of another file.
 ///
 /// # Errors
 /// When a file has errors: then nothing was sent.
@@ -50,7 +50,20 @@ pub async fn apply(
             problems: errors.map(ProblemView::from).collect(),
         });
     }
-    client.apply(files, dry_run).await
+    let mut order: Vec<&PlanFile> = files.iter().collect();
+    order.sort_by_key(|f| !has_route(f));
+    let mut all = ApplyAnswer { dry_run, applied: Vec::new(), problems: Vec::new() };
+    for file in order {
+        let answer = client.apply(file, dry_run).await?;
+        all.applied.extend(answer.applied);
+        all.problems.extend(answer.problems);
+    }
+    Ok(all)
+}
+
+fn has_route(file: &PlanFile) -> bool {
+    let found = read(&SourceFile { path: &file.path, bytes: &file.bytes });
+    found.documents.iter().any(|document: &Document| document.route().is_some())
 }
 
 pub fn tell(context: &Context, answer: &ApplyAnswer) {

@@ -13,7 +13,9 @@ pub enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Each line is hashed with the one before it. Exit code 2 when a chain is broken.")]
+#[command(
+    after_help = "Each line is hashed with the one before it. Exit code 2 when a chain is broken."
+)]
 pub struct Args {}
 
 pub async fn verify(context: &Context, _: &Args) -> Result<Exit, Failure> {

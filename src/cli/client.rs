@@ -10,6 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::Global;
 use super::failure::{Failure, Refusal};
+use super::files::PlanFile;
+use crate::api::views::ApplyAnswer;
 
 const USUAL_SERVER: &str = "http://127.0.0.1:8420";
 const USUAL_DATA: &str = "tidegate-data";
@@ -75,12 +77,20 @@ impl Client {
         Ok(Self { http, base, at, token })
     }
 
-    pub async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, String)]) -> Result<T, Failure> {
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<T, Failure> {
         let request = self.request(Method::GET, path).query(query).timeout(ANSWER);
         self.answer(self.send(request).await?).await
     }
 
-    pub async fn post<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<T, Failure> {
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
         let key = uuid::Uuid::new_v4().to_string();
         let request = || {
             let request = self.request(Method::POST, path).timeout(ANSWER);
@@ -96,13 +106,25 @@ impl Client {
         self.answer(self.send(request()).await?).await
     }
 
+    /// Plans and routes, a file each; a plan may name the route of a file before it.
+    pub async fn apply(&self, file: &PlanFile, dry_run: bool) -> Result<ApplyAnswer, Failure> {
+        let query = [("path", file.path.clone()), ("dry_run", dry_run.to_string())];
+        let request = self.request(Method::POST, &["plans"]).query(&query).timeout(ANSWER);
+        let request = request.header("content-type", "application/yaml").body(file.bytes.clone());
+        self.answer(self.send(request).await?).await
+    }
+
     pub async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
         let request = self.request(Method::DELETE, path).timeout(ANSWER);
         self.answer(self.send(request).await?).await
     }
 
     /// An answer that does not end by itself.
-    pub async fn stream(&self, path: &[&str], query: &[(&str, String)]) -> Result<Response, Failure> {
+    pub async fn stream(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Response, Failure> {
         let request = self.request(Method::GET, path).query(query);
         self.send(request.header("accept", "text/event-stream")).await
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::exit::Exit;
-use crate::plan::Problem;
+use crate::api::views::ProblemView;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -15,7 +15,7 @@ pub enum Failure {
     Usage { what: String, mend: String },
     /// Mistakes in files.
     #[error("{what}")]
-    Files { what: String, problems: Vec<Problem> },
+    Files { what: String, problems: Vec<ProblemView> },
     #[error("cannot {doing} {path}")]
     File {
         doing: &'static str,
@@ -54,7 +54,7 @@ pub struct Refusal {
     pub status: u16,
     pub title: String,
     pub detail: String,
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ProblemView>,
 }
 
 impl Refusal {
@@ -99,7 +99,7 @@ impl Failure {
         }
     }
 
-    pub fn problems(&self) -> &[Problem] {
+    pub fn problems(&self) -> &[ProblemView] {
         match self {
             Self::Files { problems, .. } => problems,
             Self::Refused(refusal) => &refusal.problems,
@@ -146,10 +146,18 @@ mod tests {
     #[test]
     fn a_refusal_is_one_sentence() {
         let refusal = |title: &str, detail: &str| {
-            let refusal = Refusal { status: 409, title: title.into(), detail: detail.into(), ..Refusal::default() };
+            let refusal = Refusal {
+                status: 409,
+                title: title.into(),
+                detail: detail.into(),
+                ..Refusal::default()
+            };
             Failure::Refused(Box::new(refusal)).to_string()
         };
-        assert_eq!(refusal("Refused", "checkout#1: it is paused"), "Refused: checkout#1: it is paused");
+        assert_eq!(
+            refusal("Refused", "checkout#1: it is paused"),
+            "Refused: checkout#1: it is paused"
+        );
         assert_eq!(refusal("Not found", ""), "Not found");
         assert_eq!(refusal("", ""), "the server said 409");
     }

@@ -173,7 +173,9 @@ impl<'a> Follower<'a> {
         }
         if since == now {
             self.context.printer.end_frames();
-            self.context.printer.say("no answer from the server, asking on; the rollout goes on there");
+            self.context
+                .printer
+                .say("no answer from the server, asking on; the rollout goes on there");
         }
         Ok(())
     }

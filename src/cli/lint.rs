@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::Context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::files::{self, PlanFile};
 use super::paint::Paint;
 use super::text::counted;
-use super::Context;
 use crate::domain::Weight;
 use crate::plan::{
     Body, Document, Problem, Route, RouteRef, Severity, SourceFile, Traffic, lint_all, read,
@@ -45,10 +45,10 @@ pub struct Linted {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let traffic = args.traffic.zip(args.failures).map(|(requests_per_second, failures)| Traffic {
-        requests_per_second,
-        failures,
-    });
+    let traffic = args
+        .traffic
+        .zip(args.failures)
+        .map(|(requests_per_second, failures)| Traffic { requests_per_second, failures });
     let linted = lint(&files::read_all(&args.paths)?, traffic);
     let errors = linted.count(Severity::Error);
     let printer = &context.printer;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{Context, text};
-use crate::api::views::{ExplainView, JournalPage, NowView, RolloutPage, RolloutSummary, RolloutView};
-use crate::domain::parse_duration;
+use crate::api::views::{
+    ExplainView, JournalPage, NowView, RolloutPage, RolloutSummary, RolloutView,
+};
 
 /// Rollouts that ended longer ago are listed with `--all` only.
 const LATELY: Duration = Duration::from_secs(3 * 86_400);
@@ -40,12 +41,8 @@ pub struct NameArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  tidegate now --within 12h")]
-pub struct NowArgs {
-    /// How far back to look
-    #[arg(long, default_value = "6h", value_name = "TIME", value_parser = parse_duration)]
-    within: Duration,
-}
+#[command(after_help = "Worst first; beside each route stands the one command that makes it safe.")]
+pub struct NowArgs {}
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -115,9 +112,8 @@ pub async fn explain(context: &Context, args: &NameArgs) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-pub async fn now(context: &Context, args: &NowArgs) -> Result<Exit, Failure> {
-    let query = [("within", format!("{}s", args.within.as_secs()))];
-    let view: NowView = context.client()?.get(&["now"], &query).await?;
+pub async fn now(context: &Context, _: &NowArgs) -> Result<Exit, Failure> {
+    let view: NowView = context.client()?.get(&["now"], &[]).await?;
     if context.printer.is_json() {
         context.printer.json(&view);
     } else {

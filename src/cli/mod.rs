@@ -146,11 +146,7 @@ impl Context {
 
     /// For a text that is printed now.
     fn layout(&self) -> Layout {
-        Layout {
-            width: self.printer.width(),
-            paint: self.printer.paint(),
-            now: self.clock.wall(),
-        }
+        Layout { width: self.printer.width(), paint: self.printer.paint(), now: self.clock.wall() }
     }
 }
 

@@ -88,19 +88,20 @@ pub fn spread(head: &str, tail: &str, width: usize) -> String {
 
 /// Words broken at spaces so that no line is longer than `width`; lines after the first begin with `indent`.
 pub fn wrap(text: &str, width: usize, indent: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut().map_or("", |l| l.as_str());
-        let full = shown_width(line) + 1 + shown_width(word) > width;
-        let blank = line.trim().is_empty();
-        if full && !blank {
-            lines.push(format!("{indent}{word}"));
-        } else if let Some(line) = lines.last_mut() {
-            if !line.is_empty() {
-                line.push(' ');
-            }
+    let words = text.trim_start_matches(' ');
+    let mut lines = vec![text[..text.len() - words.len()].to_owned()];
+    let mut begins = true;
+    for word in words.split(' ') {
+        let used = lines.last().map_or(0, |line| shown_width(line));
+        if !begins && used + 1 + shown_width(word) > width {
+            lines.push(indent.to_owned());
+            begins = true;
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(if begins { "" } else { " " });
             line.push_str(word);
         }
+        begins = false;
     }
     lines.join("\n")
 }
@@ -137,6 +138,7 @@ mod tests {
         assert_eq!(spread("ab", "cd", 6), "ab\n  cd");
         assert_eq!(wrap("one two three", 8, "  "), "one two\n  three");
         assert_eq!(wrap("  one two", 6, "  "), "  one\n  two");
+        assert_eq!(wrap("1:00  longest", 6, "  "), "1:00 \n  longest");
         let rows = [vec!["a".into(), "b".into()], vec!["long".into(), "c".into()]];
         assert_eq!(table(&rows, " "), " a      b\n long   c");
     }

@@ -1,6 +1,6 @@
 //! The only writer to the terminal: data on stdout, everything else on stderr.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::error::Error;
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin, stdout};
 
@@ -34,8 +34,6 @@ pub struct Printer {
     drawn: Cell<usize>,
     /// Nobody reads stdout any more, as in `tidegate list | head -1`.
     gone: Cell<bool>,
-    /// The last line said in plain progress, which is not said twice.
-    said: RefCell<String>,
 }
 
 impl Printer {
@@ -53,7 +51,6 @@ impl Printer {
             live: terminal && !json,
             drawn: Cell::new(0),
             gone: Cell::new(false),
-            said: RefCell::default(),
         }
     }
 
@@ -122,13 +119,6 @@ impl Printer {
         self.drawn.set(0);
     }
 
-    /// A line of progress where nothing can be drawn over; the same one twice is printed once.
-    pub fn progress(&self, line: &str) {
-        if self.said.replace(line.to_owned()) != line {
-            self.data(line);
-        }
-    }
-
     /// One question, answered by `y`; anything else is no.
     pub fn confirm(&self, question: &str) -> bool {
         let mut answer = String::new();
@@ -149,7 +139,7 @@ impl Printer {
             cause = error.source();
         }
         for problem in failure.problems() {
-            text.push_str(&format!("\n{problem}"));
+            text.push_str(&format!("\n{}", problem.text));
         }
         if let Some(mend) = failure.mend() {
             text.push_str(&format!("\n  {mend}"));

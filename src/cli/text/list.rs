@@ -2,7 +2,7 @@
 
 use super::{Layout, share};
 use crate::api::views::{Group, RolloutSummary};
-use crate::cli::paint::{cut, left, spread, table};
+use crate::cli::paint::{cut, spread, table};
 
 /// Rows of a group that are told one a line, but for those that need a person: they are all told.
 const ROWS: usize = 10;
@@ -15,27 +15,35 @@ pub fn list(rollouts: &[RolloutSummary], all: bool, layout: &Layout) -> String {
         return spread(what, &layout.paint.dim(&when), layout.width);
     }
     let groups = [Group::NeedsYou, Group::Stepping, Group::Waiting, Group::Ended];
-    let blocks = groups.into_iter().filter_map(|g| block(g, rollouts, all, layout));
-    let text = blocks.collect::<Vec<_>>().join("\n");
-    let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    let groups =
+        groups.map(|group| (group, rollouts.iter().filter(|r| r.group == group).collect()));
+    let lines = lines(&groups, all, layout);
+    let (first, rest) = lines.split_first().map_or(("", &[][..]), |(f, r)| (f.as_str(), r));
     let first = spread(first, &layout.paint.dim(&when), layout.width);
-    if rest.is_empty() { first } else { format!("{first}\n{rest}") }
+    std::iter::once(first).chain(rest.iter().cloned()).collect::<Vec<_>>().join("\n")
 }
 
-fn block(group: Group, rollouts: &[RolloutSummary], all: bool, layout: &Layout) -> Option<String> {
-    let of: Vec<&RolloutSummary> = rollouts.iter().filter(|r| r.group == group).collect();
-    if of.is_empty() {
-        return None;
-    }
-    let shown = if all || group == Group::NeedsYou { of.len() } else { ROWS };
-    let rows: Vec<Vec<String>> = of.iter().take(shown).map(|r| row(r, layout)).collect();
+/// Headings and rows; the columns of all groups line up.
+fn lines(groups: &[(Group, Vec<&RolloutSummary>)], all: bool, layout: &Layout) -> Vec<String> {
+    let shown = |group: Group, of: usize| match group {
+        Group::NeedsYou => of,
+        _ if all => of,
+        _ => of.min(ROWS),
+    };
+    let told = groups.iter().flat_map(|(g, of)| of.iter().take(shown(*g, of.len())));
+    let rows: Vec<Vec<String>> = told.map(|r| row(r, layout)).collect();
     let rows = table(&rows, "  ");
-    let mut lines = vec![heading(group, of.len(), layout)];
-    lines.extend(rows.lines().map(|l| cut(l, layout.width)));
-    if of.len() > shown {
-        lines.push(format!("  … and {} more: tidegate list --all", of.len() - shown));
+    let mut rows = rows.lines();
+    let mut lines = Vec::new();
+    for (group, of) in groups.iter().filter(|(_, of)| !of.is_empty()) {
+        let shown = shown(*group, of.len());
+        lines.push(heading(*group, of.len(), layout));
+        lines.extend(rows.by_ref().take(shown).map(|l| cut(l, layout.width)));
+        if of.len() > shown {
+            lines.push(format!("  … and {} more: tidegate list --all", of.len() - shown));
+        }
     }
-    Some(lines.join("\n"))
+    lines
 }
 
 fn heading(group: Group, count: usize, layout: &Layout) -> String {
@@ -63,7 +71,7 @@ fn row(r: &RolloutSummary, layout: &Layout) -> Vec<String> {
         _ => String::new(),
     };
     let cells = [
-        left(&r.name, 12),
+        r.name.clone(),
         r.holds.clone(),
         share(r.weight_ppm),
         cut(&told, 60),

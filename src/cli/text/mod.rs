@@ -8,6 +8,8 @@ mod journal;
 mod list;
 mod now;
 mod progress;
+#[cfg(test)]
+pub mod sample;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -16,8 +18,8 @@ pub use explain::explain;
 pub use journal::{journal, line as journal_line};
 pub use list::list;
 pub use now::now;
-pub use progress::{event, progress};
-pub use show::{begun, show};
+pub use progress::progress;
+pub use show::show;
 
 use super::paint::Paint;
 use crate::api::views::At;

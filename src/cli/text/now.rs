@@ -1,38 +1,22 @@
 //! Three in the morning: is Tidegate well, what changed, what looks ill, what makes it safe.
 
-use std::time::Duration;
-
-use super::{Layout, counted, share};
+use super::{Layout, share};
 use crate::api::views::{KillView, NowLine, NowView};
 use crate::cli::paint::{table, wrap};
-use crate::domain::human;
 
 /// The whole text of `tidegate now`.
 pub fn now(view: &NowView, layout: &Layout) -> String {
-    let within = human(Duration::from_secs_f64(view.within_seconds.clamp(0.0, 1e9)));
-    let ill = view.changed.iter().filter(|l| l.ill).count();
-    let looks = match ill {
-        0 => "none looks ill".to_owned(),
-        n => layout.paint.red(&format!("{n} look{} ill", if n == 1 { "s" } else { "" })),
-    };
-    let first = format!(
-        "{} UTC  {} {} changed in the last {within}, {looks}.",
-        layout.time(view.at),
-        sentence(&view.headline),
-        counted(view.changed.len(), "route"),
-    );
-    let mut lines = vec![wrap(&first, layout.width, "  ")];
+    let ill = view.changed.iter().any(|l| l.ill);
+    let headline =
+        if ill { layout.paint.red(&view.headline) } else { layout.paint.bold(&view.headline) };
+    let mut lines =
+        vec![wrap(&format!("{} UTC  {headline}", layout.time(view.at)), layout.width, "  ")];
     let rows: Vec<Vec<String>> = view.changed.iter().map(|l| row(l, layout)).collect();
     if !rows.is_empty() {
         lines.push(table(&rows, "  "));
     }
     lines.extend(view.kills.iter().map(|k| kill(k, layout)));
     lines.join("\n")
-}
-
-fn sentence(text: &str) -> String {
-    let text = text.trim_end();
-    if text.is_empty() || text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
 }
 
 fn row(line: &NowLine, layout: &Layout) -> Vec<String> {
@@ -47,7 +31,8 @@ fn row(line: &NowLine, layout: &Layout) -> Vec<String> {
 }
 
 fn kill(kill: &KillView, layout: &Layout) -> String {
-    let because = if kill.because.is_empty() { String::new() } else { format!(": {}", kill.because) };
+    let because =
+        if kill.because.is_empty() { String::new() } else { format!(": {}", kill.because) };
     let text = format!(
         "  killed   {} since {} UTC by {}{because}   tidegate unkill {}",
         kill.route,

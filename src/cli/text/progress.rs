@@ -1,7 +1,7 @@
 //! Progress where nothing can be drawn over: one line a change.
 
 use super::{Layout, share};
-use crate::api::views::{ChangeView, RolloutView};
+use crate::api::views::RolloutView;
 
 /// What the rollout is doing, without what changes by itself from look to look.
 pub fn progress(view: &RolloutView, layout: &Layout) -> String {
@@ -21,9 +21,4 @@ pub fn progress(view: &RolloutView, layout: &Layout) -> String {
         share(view.split.wish_ppm),
         view.headline
     )
-}
-
-/// One thing that happened.
-pub fn event(change: &ChangeView) -> String {
-    format!("{} UTC  {}  {}", change.at.0.clock(), change.rollout, change.text)
 }

@@ -52,7 +52,7 @@ fn headline(view: &RolloutView, layout: &Layout) -> String {
 
 fn under_way(view: &RolloutView, layout: &Layout) -> Vec<String> {
     let mut lines = vec![spread(
-        &format!("  {}", ladder(&view.ladder, layout)),
+        &wrap(&format!("  {}", ladder(&view.ladder, layout)), layout.width, "    "),
         &split(&view.split),
         layout.width,
     )];
@@ -94,16 +94,21 @@ fn split(split: &SplitView) -> String {
 
 /// What ends the wait, and when about.
 fn waits(view: &RolloutView, layout: &Layout) -> Option<String> {
-    let until = view.until.map(|at| format!("about {} UTC", layout.time(at)));
-    let text = match (&view.waits_for, until) {
-        (Some(what), Some(until)) => format!("  waits for {what}; {until}"),
-        (Some(what), None) => format!("  waits for {what}"),
-        (None, Some(until)) => format!("  {until}"),
-        (None, None) => return None,
+    let what = view.waits_for.as_ref()?;
+    let until = view.until.map(|at| format!("{} UTC", layout.time(at)));
+    let next = view.ladder.iter().find(|s| s.state == StepState::Ahead);
+    let text = match (until, next) {
+        // A bake opens the next step; every other wait has a word of its own for what comes then.
+        (Some(at), Some(next)) if view.phase.word == "baking" => {
+            format!("  {} about {at}: {what}", next.label)
+        }
+        (Some(at), _) if view.phase.word == "baking" => format!("  the end about {at}: {what}"),
+        (Some(at), _) => format!("  waits for {what}; until {at}"),
+        (None, _) => format!("  waits for {what}"),
     };
     let mut text = wrap(&text, layout.width, "    ");
     let missing = view.split.follow.iter().filter(|f| !f.confirmed).flat_map(|f| &f.waiting_for);
-    for line in missing {
+    for line in missing.filter(|line| !what.contains(line.as_str())) {
         text.push_str(&format!("\n    {line}"));
     }
     Some(text)
@@ -183,8 +188,9 @@ fn told(view: &RolloutView, revert: &RevertView, layout: &Layout) -> Vec<String>
 }
 
 fn actions(view: &RolloutView, layout: &Layout) -> Option<String> {
-    let mut parts: Vec<&str> = view.actions.iter().map(|a| a.command.as_str()).collect();
-    parts.extend(view.dashboard.as_deref());
-    let text = format!("  you can: {}", parts.join(" · "));
-    (!parts.is_empty()).then(|| layout.paint.dim(&wrap(&text, layout.width, "    ")))
+    let parts = view.actions.iter().map(|a| &a.command).chain(&view.dashboard);
+    // A command broken over two lines is no command to paste.
+    let parts: Vec<String> = parts.map(|p| p.replace(' ', "\u{a0}")).collect();
+    let text = wrap(&format!("  you can: {}", parts.join(" · ")), layout.width, "    ");
+    (!parts.is_empty()).then(|| layout.paint.dim(&text.replace('\u{a0}', " ")))
 }

@@ -305,12 +305,12 @@ fn waiting_rollouts_are_spread_evenly_and_the_same_each_time() {
     let within = Duration::from_secs(1800);
     let name =
         |i: u32| RolloutName { plan: crate::domain::Name::new("p").expect("a name"), number: i };
-    let delays: Vec<Duration> = (1..=1000).map(|i| spread(&name(i), within)).collect();
-    assert_eq!(delays[41], spread(&name(42), within));
+    let delays: Vec<Duration> = (1..=1000).map(|i| spread(&name(i).to_string(), within)).collect();
+    assert_eq!(delays[41], spread(&name(42).to_string(), within));
     for third in 0..3_u64 {
         let range = Duration::from_secs(third * 600)..Duration::from_secs((third + 1) * 600);
         let count = delays.iter().filter(|d| range.contains(d)).count();
         assert!((270..400).contains(&count), "{count} in the third {third}");
     }
-    assert_eq!(spread(&name(1), Duration::ZERO), Duration::ZERO);
+    assert_eq!(spread(&name(1).to_string(), Duration::ZERO), Duration::ZERO);
 }
