@@ -43,8 +43,6 @@ pub enum Failure {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("interrupted")]
-    Interrupted,
 }
 
 /// The server's problem details (RFC 9457), as far as people read them.
@@ -95,7 +93,6 @@ impl Failure {
             Self::Unreachable { .. } | Self::Strange { .. } | Self::Service { .. } => {
                 Exit::Unreachable
             }
-            Self::Interrupted => Exit::Interrupted,
         }
     }
 
@@ -169,6 +166,5 @@ mod tests {
         let unreachable = Failure::Unreachable { at: "x".into(), mend: "y".into(), source: None };
         assert_eq!(unreachable.exit().code(), 5);
         assert_eq!(unreachable.json()["error"]["mend"], "y");
-        assert_eq!(Failure::Interrupted.exit().code(), 130);
     }
 }

@@ -48,7 +48,8 @@ pub async fn unkill(context: &Context, args: UnkillArgs) -> Result<Exit, Failure
         let route = &args.route;
         act::confirm(context, &format!("{route}: new rollouts may raise it again. Go?"))?;
     }
-    let answer: DoneAnswer = client.delete(&["routes", &args.route, "kill"]).await?;
+    let answer: DoneAnswer =
+        client.post(&["routes", &args.route, "unkill"], &KillBody::default()).await?;
     if context.printer.is_json() {
         context.printer.json(&answer);
     } else {

@@ -6,7 +6,8 @@ pub struct Paint {
     on: bool,
 }
 
-/// Texts as they are: for files, programs and tests.
+/// Texts as they are.
+#[cfg(test)]
 pub const PLAIN: Paint = Paint { on: false };
 
 impl Paint {

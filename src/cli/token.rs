@@ -1,7 +1,5 @@
 //! Tokens: made, listed, revoked. Their text is shown once.
 
-use serde::Deserialize;
-
 use super::Context;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -54,11 +52,6 @@ pub struct RevokeArgs {
     name: String,
 }
 
-#[derive(Debug, Deserialize)]
-struct Tokens {
-    tokens: Vec<TokenView>,
-}
-
 pub async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Add(args) => add(context, args).await?,
@@ -83,14 +76,14 @@ async fn add(context: &Context, args: AddArgs) -> Result<(), Failure> {
 }
 
 async fn list(context: &Context) -> Result<(), Failure> {
-    let answer: Tokens = context.client()?.get(&["tokens"], &[]).await?;
+    let tokens: Vec<TokenView> = context.client()?.get(&["tokens"], &[]).await?;
     if context.printer.is_json() {
-        context.printer.json(&serde_json::json!({ "tokens": answer.tokens }));
+        context.printer.json(&tokens);
         return Ok(());
     }
     let head = ["name", "role", "groups", "made", ""];
     let mut rows = vec![head.map(|h| context.printer.paint().dim(h)).to_vec()];
-    rows.extend(answer.tokens.iter().map(|t| {
+    rows.extend(tokens.iter().map(|t| {
         let revoked = t.revoked_at.map(|at| format!("revoked {}", at.0)).unwrap_or_default();
         let made = t.created_at.0.to_string();
         vec![t.name.clone(), t.role.clone(), t.groups.join(", "), made, revoked]
