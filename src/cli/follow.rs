@@ -61,17 +61,43 @@ pub async fn follow(
     name: &str,
     person_within: Option<Duration>,
 ) -> Result<Exit, Failure> {
-    let mut follower = Follower::new(context, client, name, person_within);
     let exit = tokio::select! {
-        exit = follower.until_end() => exit,
-        _ = tokio::signal::ctrl_c() => {
-            context.printer.end_frames();
-            context.printer.say(&format!("left; {name} goes on"));
-            return Ok(Exit::Interrupted);
-        }
+        exit = until_end(context, client, name, person_within) => exit,
+        () = interrupted() => Ok(Exit::Interrupted),
     };
     context.printer.end_frames();
+    match exit {
+        Ok(Exit::Interrupted) => context.printer.say(&format!("left; {name} goes on")),
+        Ok(Exit::NeedsPerson) => {
+            context.printer.say(&format!("{name} still waits for a person; it goes on when one acts"));
+        }
+        _ => {}
+    }
     exit
+}
+
+/// [`follow`] without an eye on signals.
+pub async fn until_end(
+    context: &Context,
+    client: &Client,
+    name: &str,
+    person_within: Option<Duration>,
+) -> Result<Exit, Failure> {
+    Follower::new(context, client, name, person_within).until_end().await
+}
+
+/// Ctrl-C, or what a CI system sends when a job is cancelled. Where signals cannot be heard, never.
+pub async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        _ => std::future::pending().await,
+    }
 }
 
 /// After a revert was committed: until everybody follows.

@@ -49,11 +49,11 @@ struct Cli {
 
 const AFTER: &str = "\
 Examples:
-  tidegate lint plans/                            every mistake with its place and its mend; nothing is sent
-  tidegate apply plans/                           give plans and routes to the server
-  tidegate start checkout version=v413 --wait     from CI: the exit code tells the outcome
-  tidegate list                                   what needs a person comes first
-  tidegate revert checkout                        in flight and after completion
+  tidegate lint plans/                          every mistake with its place and its mend
+  tidegate apply plans/                         give plans and routes to the server
+  tidegate start checkout version=v413 --wait   from CI: the exit code tells the outcome
+  tidegate list                                 what needs a person comes first
+  tidegate revert checkout                      in flight and after completion
 
 A rollout is named checkout#42, or plain checkout for the one in flight, else the last.
 `tidegate help exit-codes` tells what the exit codes mean.";
@@ -74,7 +74,7 @@ pub struct Global {
     /// Answer in JSON, for programs
     #[arg(long, global = true)]
     json: bool,
-    /// When to use colour
+    /// When to use colour; auto: in a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
     color: When,
 }

@@ -15,7 +15,7 @@ const USUAL_WIDTH: usize = 110;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum When {
-    /// In a terminal, unless `NO_COLOR` is set.
+    // No doc comments here: with them clap lays the whole help out with a blank line after each option.
     #[default]
     Auto,
     Always,

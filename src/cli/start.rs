@@ -13,8 +13,8 @@ use crate::api::views::{RetryBody, StartAnswer, StartRequestBody};
 #[command(after_help = "\
 Examples:
   tidegate start checkout version=v413
-  tidegate start checkout version=v413 --wait       for CI: 0 completed, 3 reverted, 4 waits for a person too long
-  tidegate start checkout version=v413 --from 25%   skip the steps this version passed before")]
+  tidegate start checkout version=v413 --wait       for CI: 0 completed, 3 reverted
+  tidegate start checkout version=v413 --from 25%   skip what this version passed before")]
 pub struct Args {
     /// The plan
     plan: String,
