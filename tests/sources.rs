@@ -3,7 +3,7 @@
 #[path = "support/prometheus.rs"]
 mod prometheus;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -15,20 +15,23 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use tidegate::clock::{Clock, SystemClock};
 use tidegate::domain::{Arm, Name, Timestamp};
-use tidegate::engine::{Answer, Ask, Counter, From, TroubleKind};
+use tidegate::engine::{Answer, Ask, Counter, From, Trouble, TroubleKind};
 use tidegate::metrics::{Config, PrometheusServer, Pushed, Sources};
 use tidegate::plan::SourceRef;
 use tidegate::store::{PushedCount, StoreError};
+use tokio::sync::Notify;
 
 use prometheus::{Program, Prometheus, find, free_port};
 
-/// Longest wait for numbers to arrive; a scrape here takes one second.
-const ARRIVES_WITHIN: Duration = Duration::from_secs(20);
+/// Longest wait for numbers to arrive: a Prometheus scrapes first five seconds after its start, here then once a second.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
 
-/// A program with counters and a page of them. `None`: it is down.
+/// A program with counters and a page of them.
 #[derive(Clone, Default)]
 struct App {
+    /// `None`: it is down.
     counters: Arc<Mutex<Option<BTreeMap<String, f64>>>>,
+    missed: Arc<Notify>,
 }
 
 impl App {
@@ -54,9 +57,18 @@ impl App {
         *self.counters.lock().expect("a lock") = Some(BTreeMap::new());
     }
 
+    /// Until somebody has asked for the page in vain.
+    async fn missed(&self) {
+        let missed = tokio::time::timeout(ARRIVES_WITHIN, self.missed.notified()).await;
+        assert!(missed.is_ok(), "nobody asked");
+    }
+
     fn page(&self) -> Result<String, StatusCode> {
         let counters = self.counters.lock().expect("a lock");
-        let counters = counters.as_ref().ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
+        let Some(counters) = counters.as_ref() else {
+            self.missed.notify_one();
+            return Err(StatusCode::INTERNAL_SERVER_ERROR);
+        };
         Ok(counters.iter().map(|(series, value)| format!("{series} {value}\n")).collect())
     }
 }
@@ -68,38 +80,50 @@ async fn serve(router: Router) -> SocketAddr {
     address
 }
 
-/// The differences, as the engine takes them: a fall is a restart, a new key is born with its value.
+/// The differences, as the engine takes them: a fall is a restart; a new key is born with its value where its
+/// origin is known, and begins there where not.
 struct Tally {
     sources: Sources,
     asks: Vec<Ask>,
     since: Option<Timestamp>,
     last: HashMap<(usize, String), f64>,
+    origins: HashSet<String>,
     /// By ask: requests and failures of the baseline, then of the canary.
     counted: [f64; 4],
 }
 
 impl Tally {
     fn new(sources: Sources, asks: Vec<Ask>) -> Self {
-        Self { sources, asks, since: None, last: HashMap::new(), counted: [0.0; 4] }
+        Self {
+            sources,
+            asks,
+            since: None,
+            last: HashMap::new(),
+            origins: HashSet::new(),
+            counted: [0.0; 4],
+        }
     }
 
     async fn look(&mut self) -> Answer {
         let now = SystemClock::default().wall();
         let answer = self.sources.read(&self.asks, self.since, now).await;
+        let known = self.origins.clone();
         for series in &answer.series {
-            let key = (series.ask, series.key.clone());
+            let born = known.contains(series.origin());
+            self.origins.insert(series.origin().to_owned());
             for point in &series.points {
                 assert!(
                     self.since.is_none_or(|since| point.at > since) && point.at <= answer.until
                 );
-                let before = self.last.insert(key.clone(), point.value);
-                let from = before.or(self.since.map(|_| 0.0)).unwrap_or(point.value);
+                let key = (series.ask, series.key.clone());
+                let before = self.last.insert(key, point.value);
+                let from = before.unwrap_or(if born { 0.0 } else { point.value });
                 let fell = point.value < from;
                 self.counted[series.ask] += if fell { point.value } else { point.value - from };
             }
         }
-        // A look that was blind is none: the next one begins where the last good one ended.
-        if answer.troubles.is_empty() {
+        // A blind look is none: the next one begins where the last good one ended.
+        if answer.troubles.iter().all(|t| t.asks.is_empty()) {
             self.since = Some(answer.until);
         }
         answer
@@ -208,7 +232,8 @@ async fn begin(tally: &mut Tally) {
             again.tick().await;
             let answer = tally.look().await;
             // Before its first scrape Prometheus has nothing for either arm, and the sentence says so.
-            assert!(answer.troubles.iter().all(|t| t.kind == TroubleKind::Stale), "{answer:?}");
+            let stale = |t: &Trouble| t.kind == TroubleKind::Stale || t.asks.is_empty();
+            assert!(answer.troubles.iter().all(stale), "{answer:?}");
         }
     };
     assert!(tokio::time::timeout(ARRIVES_WITHIN, looking).await.is_ok(), "no sample arrived");
@@ -228,6 +253,7 @@ async fn prometheus_counts_what_happened_through_births_and_restarts() {
     tally.counts([307.0, 7.0, 53.0, 3.0]).await;
 
     app.die();
+    app.missed().await;
     tally.look().await;
     app.restart();
     app.add(OLD, 90.0);
@@ -280,20 +306,35 @@ async fn what_prometheus_cannot_say_is_named() {
 }
 
 #[tokio::test]
-async fn a_page_read_directly_counts_the_same() {
-    let (app, address) = App::start().await;
-    app.add(OLD, 1000.0);
-    app.add(NEW, 1000.0);
-    let source = SourceRef::Scrape(vec![format!("http://{address}/metrics")]);
+async fn pages_read_directly_count_the_same() {
+    let ((first, near), (second, far)) = (App::start().await, App::start().await);
+    first.add(OLD, 1000.0);
+    first.add(NEW, 1000.0);
+    second.add(OLD, 7000.0);
+    second.die();
+    let source = SourceRef::Scrape([near, far].map(|a| format!("http://{a}/metrics")).into());
     let mut tally = Tally::new(sources("http://127.0.0.1:9", Vec::new()), selectors(&source));
     begin(&mut tally).await;
-    app.add(OLD, 3.0);
-    app.add(NEW_FAILED, 2.0);
+    first.add(OLD, 3.0);
+    first.add(NEW_FAILED, 2.0);
     tally.counts([3.0, 0.0, 2.0, 2.0]).await;
-    app.restart();
-    app.add(OLD, 1.0);
+    first.restart();
+    first.add(OLD, 1.0);
     tally.counts([4.0, 0.0, 2.0, 2.0]).await;
-    app.die();
+
+    // One that was not there before brings its whole life, which is not this look's.
+    second.restart();
+    second.add(OLD, 7000.0);
+    second.add(NEW_FAILED, 70.0);
+    let answer = tally.look().await;
+    assert_eq!((answer.troubles.len(), tally.counted), (0, [4.0, 0.0, 2.0, 2.0]));
+    second.add(OLD, 6.0);
+    tally.counts([10.0, 0.0, 2.0, 2.0]).await;
+
+    first.die();
+    let answer = tally.look().await;
+    assert_eq!((answer.troubles.len(), answer.troubles[0].asks.len()), (1, 0));
+    second.die();
     tally.trouble(TroubleKind::Unreachable, "500 Internal Server Error").await;
 }
 

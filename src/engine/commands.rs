@@ -1,5 +1,7 @@
 //! What a person asks for, and a hand at the proxy.
 
+use std::time::Duration;
+
 use super::draft::Draft;
 use super::state::{Command, Effect, Latch, Phase};
 use crate::domain::{Actor, Reason, Timestamp, Weight};
@@ -50,17 +52,22 @@ impl Draft<'_> {
         let Phase::Paused { because: paused, was, .. } = self.next.phase.clone() else {
             return self.refuse("it is not paused");
         };
-        let text = format!("resumed by {by}: {because}");
+        self.goes_on_after(&paused);
         self.next.phase = *was;
-        match paused {
-            // What the judge has seen stays on record; evidence starts again at half of alpha.
-            Reason::Regression { .. } => self.next.lives += 1,
-            // The hand's split is over: the wish is sent again, and its bake earned anew.
-            Reason::HandEdit { .. } => self.send_again(),
-            Reason::HookFailed { .. } => self.call_again(),
+        if self.next.yields {
+            self.send_again();
+        }
+        match &mut self.next.phase {
+            // Whoever approves has their whole time again, and so has thin data.
+            Phase::Gated { since, .. } => *since = self.now,
+            Phase::Baking { earned, .. } if matches!(paused, Reason::Doubted { .. }) => {
+                *earned = Duration::ZERO;
+            }
+            // An answer that came meanwhile was not heard.
+            &mut Phase::Calling { step, .. } => self.effect(Effect::RunHook { step }),
             _ => {}
         }
-        self.note("resumed", by.clone(), text);
+        self.note("resumed", by.clone(), format!("resumed by {by}: {because}"));
         // The last share may have been confirmed meanwhile.
         if matches!(self.next.phase, Phase::Finishing { .. })
             && self.next.wish.confirmed_at.is_some()
@@ -69,23 +76,26 @@ impl Draft<'_> {
         }
     }
 
+    /// What the judge has seen stays on record; evidence starts again at half of alpha.
+    fn goes_on_after(&mut self, paused: &Reason) {
+        if matches!(paused, Reason::Regression { .. }) {
+            self.next.lives += 1;
+        }
+    }
+
+    /// The hand's split is over: the wish is sent again, and its bake earned anew.
     fn send_again(&mut self) {
-        let weight = self.next.wish.weight;
-        self.wish(weight);
+        self.wish(self.next.wish.weight);
         if let Phase::Baking { step, next, .. } = self.next.phase {
             self.next.phase = Phase::Shifting { step, next, since: self.now };
         }
     }
 
-    fn call_again(&mut self) {
-        if let Phase::Calling { step, .. } = self.next.phase {
-            self.effect(Effect::RunHook { step });
-        }
-    }
-
     fn approve(&mut self, by: &Actor, because: &str, groups: &[String], answers: &[String]) {
-        let Phase::Gated { step, .. } = self.next.phase else {
-            return self.refuse("it does not wait for an approval");
+        let step = match self.next.phase {
+            Phase::Gated { step, .. } => step,
+            Phase::Paused { .. } => return self.refuse("it is paused; resume it first"),
+            _ => return self.refuse("it does not wait for an approval"),
         };
         let Some(Step::Gate(gate)) = self.program.plan.steps.get(step) else { return };
         if let Some(why) = may_not_approve(gate, by, groups, answers, &self.next.started_by) {
@@ -105,6 +115,9 @@ impl Draft<'_> {
         if matches!(self.next.phase, Phase::Finishing { .. }) {
             return self.refuse("it is on its last step already");
         }
+        if let Phase::Paused { because: paused, .. } = self.next.phase.clone() {
+            self.goes_on_after(&paused);
+        }
         let skipped = self.program.plan.steps.len().saturating_sub(self.next.entered);
         self.next.promoted_by = Some(by.clone());
         self.next.reached = Weight::FULL;
@@ -122,13 +135,15 @@ impl Draft<'_> {
             self.note("hand-edit-undone", Actor::engine(), &text);
             return self.notify(text, false);
         }
-        let paused =
-            matches!(&self.next.phase, Phase::Paused { because: Reason::HandEdit { .. }, .. });
-        let live = !matches!(self.next.phase, Phase::Reverting { .. } | Phase::Queued);
-        if seen < wish && live && !paused {
-            let because = Reason::HandEdit { instance: instance.to_owned(), seen, wish };
-            self.pause(because, Actor::engine());
+        if seen == wish {
+            return;
         }
+        let because = Reason::HandEdit { instance: instance.to_owned(), seen, wish };
+        if matches!(self.next.phase, Phase::Paused { .. }) {
+            self.note("hand-edit", Actor::engine(), because.to_string());
+        }
+        self.next.yields = true;
+        self.pause(because, Actor::engine());
     }
 }
 
@@ -141,17 +156,19 @@ fn may_not_approve(
     author: &Actor,
 ) -> Option<String> {
     let named = |who: &String| *who == by.name || groups.contains(who);
-    if by == author {
+    // By name: at the local socket or by token, it is the same person.
+    if by.name == author.name {
         return Some("who started a rollout may not approve it".to_owned());
     }
     if !gate.approve.is_empty() && !gate.approve.iter().any(named) {
         return Some(format!("this gate is for {}", gate.approve.join(", ")));
     }
-    if gate.asks.len() != answers.len() {
-        return Some(format!(
-            "this gate asks for {}; give one --answer each",
-            gate.asks.join(", ")
-        ));
+    let blank = answers.iter().any(|answer| answer.trim().is_empty());
+    if gate.asks.len() != answers.len() || blank {
+        return Some(match gate.asks.join(", ") {
+            asks if asks.is_empty() => "this gate asks nothing; leave --answer out".to_owned(),
+            asks => format!("this gate asks for {asks}; give one --answer each"),
+        });
     }
     None
 }

@@ -21,6 +21,8 @@ pub(super) struct Draft<'a> {
     entries: Vec<Entry>,
     effects: Vec<Effect>,
     refused: Option<String>,
+    /// The numbers of the look that is being met; null where none is.
+    pub(super) evidence: serde_json::Value,
 }
 
 impl<'a> Draft<'a> {
@@ -33,6 +35,7 @@ impl<'a> Draft<'a> {
             entries: Vec::new(),
             effects: Vec::new(),
             refused: None,
+            evidence: serde_json::Value::Null,
         }
     }
 
@@ -85,6 +88,7 @@ impl<'a> Draft<'a> {
     pub(super) fn wish(&mut self, weight: Weight) {
         let generation = Generation(self.next.wish.generation.0 + 1);
         self.next.wish = Wish { weight, generation, confirmed_at: None };
+        self.next.yields = false;
         if weight > Weight::ZERO && self.next.first_exposed_at.is_none() {
             self.next.first_exposed_at = Some(self.now);
         }
@@ -94,9 +98,13 @@ impl<'a> Draft<'a> {
     pub(super) fn revert(&mut self, because: Reason, by: Actor, latch: Latch) {
         self.next.latch = self.next.latch.max(latch);
         if self.next.first_exposed_at.is_none() {
-            self.next.phase = Phase::Reverted { because: because.clone(), at: self.now };
-            self.note("reverted", by, format!("stopped before anybody was sent over: {because}"));
-            self.effect(Effect::ReleaseRoute);
+            let text = format!("stopped before anybody was sent over: {because}");
+            self.next.phase = Phase::Reverted { because, at: self.now };
+            self.note("reverted", by, text);
+            // Out of the queue: the route is another rollout's, and stays so.
+            if self.before.phase.holds_route() {
+                self.effect(Effect::ReleaseRoute);
+            }
             return;
         }
         let from = self.next.wish.weight;
@@ -105,11 +113,9 @@ impl<'a> Draft<'a> {
             self.next.swapped = false;
             self.effect(Effect::SwapBack);
         }
-        self.next.phase =
-            Phase::Reverting { because: because.clone(), since: self.now, alarmed: false };
         let text = format!("{from} → 0 %: {because}");
-        let numbers = self.next.finding.as_ref().map_or(serde_json::Value::Null, |f| json!(f));
-        self.journal("reverting", by, &text, numbers);
+        self.next.phase = Phase::Reverting { because, since: self.now, alarmed: false };
+        self.journal("reverting", by, &text, self.evidence.clone());
         self.notify(format!("reverting {text}"), false);
     }
 
@@ -147,16 +153,20 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Stops moving; the split stays where it is and the judge goes on looking.
+    /// Stops moving; the split stays where it is and the judge goes on looking. A paused rollout changes its reason for
+    /// a graver one alone: evidence stays high at every look, and two reasons that take turns would call people at each.
     pub(super) fn pause(&mut self, because: Reason, by: Actor) {
         let was = match &self.next.phase {
+            Phase::Paused { because: standing, .. } if gravity(&because) <= gravity(standing) => {
+                return;
+            }
             Phase::Paused { was, .. } => was.clone(),
             phase => Box::new(phase.clone()),
         };
         let text = format!("paused at {}: {because}", self.next.wish.weight);
         self.next.phase = Phase::Paused { because, since: self.now, was };
         let person = by.is_person();
-        self.note("paused", by, &text);
+        self.journal("paused", by, &text, self.evidence.clone());
         if !person {
             self.notify(text, true);
         }
@@ -183,5 +193,19 @@ impl<'a> Draft<'a> {
         let text = "the revert is not confirmed by every instance yet; still trying";
         self.note("revert-late", Actor::engine(), text);
         self.notify(text, true);
+    }
+}
+
+fn gravity(reason: &Reason) -> u8 {
+    match reason {
+        Reason::Violation { .. } => 4,
+        Reason::Regression { .. } | Reason::Silence { .. } => 3,
+        Reason::HandEdit { .. } => 2,
+        Reason::Doubted { .. }
+        | Reason::GateTimedOut { .. }
+        | Reason::HookFailed { .. }
+        | Reason::GaveUp { .. }
+        | Reason::Mismatch { .. } => 1,
+        Reason::Person { .. } | Reason::Kill { .. } | Reason::Superseded { .. } => 0,
     }
 }

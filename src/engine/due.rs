@@ -23,6 +23,7 @@ pub fn due(program: &Program, state: &State) -> Option<Timestamp> {
         | Phase::Finishing { .. }
         | Phase::Paused { .. } => None,
     };
-    let give_up = program.plan.give_up_after.map(|after| state.started_at.plus(after));
+    let give_up =
+        program.plan.give_up_after.zip(state.began_at).map(|(after, began)| began.plus(after));
     phase.into_iter().chain(give_up).min()
 }

@@ -2,45 +2,55 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 use super::look::Seen;
 use super::sample::{Answer, Ask, Counter, Point, Series};
 use crate::domain::{Arm, Timestamp};
 use crate::judge::Counts;
 
-/// A series that was not seen for this long is forgotten.
-const FORGET: Duration = Duration::from_secs(3600);
-
-/// The last point of a series, and the process it was read from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Last {
-    pub point: Point,
-    pub target: String,
-}
+/// Series remembered per rollout. A quiet one must not be forgotten: seen again, it would look newly born.
+const REMEMBERED: usize = 4096;
 
 /// Adds up what every series rose by, and remembers where it stands. `first`: nothing was read before, so that nothing
 /// can be said to have risen.
 pub(super) fn take_increments(
-    last: &mut BTreeMap<String, Last>,
+    last: &mut BTreeMap<String, Point>,
     asks: &[Ask],
     answer: &Answer,
     first: bool,
 ) -> Seen {
-    let known: BTreeSet<String> = last.values().map(|l| l.target.clone()).collect();
+    let spoilt = spoilt_checks(asks, answer);
+    let known = known_origins(last, asks);
     let mut sums = vec![0.0; asks.len()];
     let mut restarted = false;
     for series in &answer.series {
-        let Some(sum) = sums.get_mut(series.ask) else { continue };
-        let rise = rise(last, series, !first && known.contains(&series.target));
+        let Some(check) = asks.get(series.ask).map(|ask| ask.check) else { continue };
+        // What is only unreadable now would seem born later: nothing of its check moves on.
+        if spoilt.contains(&check) {
+            continue;
+        }
+        let born = !first && known.contains(&(check, series.origin().to_owned()));
+        let rise = rise(last, series, born);
         restarted |= rise.restarted;
-        *sum += rise.by;
+        sums[series.ask] += rise.by;
     }
-    forget(last, answer.until);
-    let spoilt: BTreeSet<usize> = answer.troubles.iter().flat_map(|t| t.asks.clone()).collect();
+    forget(last);
     Seen { checks: counts(asks, &sums, &spoilt), restarted }
+}
+
+fn spoilt_checks(asks: &[Ask], answer: &Answer) -> BTreeSet<usize> {
+    let spoilt = answer.troubles.iter().flat_map(|t| &t.asks);
+    spoilt.filter_map(|ask| asks.get(*ask)).map(|ask| ask.check).collect()
+}
+
+/// What was read before, by check.
+fn known_origins(last: &BTreeMap<String, Point>, asks: &[Ask]) -> BTreeSet<(usize, String)> {
+    let origin = |key: &String| {
+        let (ask, key) = key.split_once('/')?;
+        let check = asks.get(ask.parse::<usize>().ok()?)?.check;
+        Some((check, key.split_once(' ')?.0.to_owned()))
+    };
+    last.keys().filter_map(origin).collect()
 }
 
 struct Rise {
@@ -48,11 +58,11 @@ struct Rise {
     restarted: bool,
 }
 
-/// A fall is a restart: what was counted since then is the new value. A series born on a target that was read before
-/// began at zero; one on a new target began before we looked.
-fn rise(last: &mut BTreeMap<String, Last>, series: &Series, target_known: bool) -> Rise {
+/// A fall is a restart: what was counted since then is the new value. A series born on an origin that was read before
+/// began at zero; one of a new origin began before we looked.
+fn rise(last: &mut BTreeMap<String, Point>, series: &Series, born: bool) -> Rise {
     let key = format!("{}/{}", series.ask, series.key);
-    let mut before = last.get(&key).map(|l| l.point.value).or(target_known.then_some(0.0));
+    let mut before = last.get(&key).map(|point| point.value).or(born.then_some(0.0));
     let mut rise = Rise { by: 0.0, restarted: false };
     for point in &series.points {
         match before {
@@ -66,20 +76,27 @@ fn rise(last: &mut BTreeMap<String, Last>, series: &Series, target_known: bool) 
         before = Some(point.value);
     }
     if let Some(point) = series.points.last() {
-        last.insert(key, Last { point: *point, target: series.target.clone() });
+        last.insert(key, *point);
     }
     rise
 }
 
-fn forget(last: &mut BTreeMap<String, Last>, until: Timestamp) {
-    last.retain(|_, l| until.since(l.point.at) < FORGET);
+/// Past the bound, those not seen for longest go first.
+fn forget(last: &mut BTreeMap<String, Point>) {
+    if last.len() <= REMEMBERED {
+        return;
+    }
+    let mut seen: Vec<Timestamp> = last.values().map(|point| point.at).collect();
+    seen.sort_unstable();
+    let keep_from = seen[seen.len() - REMEMBERED];
+    last.retain(|_, point| point.at >= keep_from);
 }
 
 fn counts(asks: &[Ask], sums: &[f64], spoilt: &BTreeSet<usize>) -> Vec<Option<Counts>> {
     let checks = asks.iter().map(|a| a.check + 1).max().unwrap_or(0);
     let mut all = vec![Some(Counts::default()); checks];
-    for (index, (ask, sum)) in asks.iter().zip(sums).enumerate() {
-        if spoilt.contains(&index) {
+    for (ask, sum) in asks.iter().zip(sums) {
+        if spoilt.contains(&ask.check) {
             all[ask.check] = None;
         }
         // Counters are whole numbers, but for sums of floats in a source: the nearest whole one is meant.

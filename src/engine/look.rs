@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::increments::{Last, take_increments};
-use super::sample::{Answer, Ask, Counter, From};
+use super::increments::take_increments;
+use super::sample::{Answer, Ask, Counter, From, Point};
 use super::state::{Finding, Look, State};
 use crate::domain::{Arm, Generation, Timestamp, Weight};
 use crate::judge::{
@@ -32,7 +32,7 @@ pub struct Memory {
     /// The share of all requests a step may put at risk, fixed when the first look is judged.
     pub harm: Option<f64>,
     /// The last point of every series, by ask and key.
-    pub last: BTreeMap<String, Last>,
+    pub last: BTreeMap<String, Point>,
     /// What the last judged look said, for people.
     pub judgement: Option<Judgement>,
 }
@@ -266,7 +266,8 @@ impl Scene<'_> {
         if let Verdict::LimitBroken { check, limit } = &judgement.verdict {
             return Finding::Limit { check: check.clone(), sentence, then: limit.then };
         }
-        if let (Some(trouble), false) = (self.answer.troubles.first(), danger(&judgement.verdict)) {
+        let mut spoiling = self.answer.troubles.iter().filter(|t| !t.asks.is_empty());
+        if let (Some(trouble), false) = (spoiling.next(), danger(&judgement.verdict)) {
             return Finding::Blind { sentence: trouble.sentence.clone() };
         }
         match &judgement.verdict {

@@ -10,6 +10,7 @@ use crate::plan::{OnDoubt, OnRegression, Step};
 
 impl Draft<'_> {
     pub(super) fn looked(&mut self, look: &Look) {
+        self.evidence = look.detail.clone();
         self.remember(look);
         match &look.finding {
             Finding::Regression { check, sentence } => {
@@ -17,7 +18,7 @@ impl Draft<'_> {
                     Reason::Regression { check: check.clone(), sentence: sentence.clone() };
                 match self.program.plan.on_regression {
                     OnRegression::Revert => self.revert(because, Actor::judge(), Latch::Revert),
-                    OnRegression::Pause => self.pause_once(because),
+                    OnRegression::Pause => self.pause(because, Actor::judge()),
                 }
             }
             Finding::Limit { check, sentence, then } => {
@@ -25,7 +26,7 @@ impl Draft<'_> {
                     Reason::Regression { check: check.clone(), sentence: sentence.clone() };
                 match then {
                     LimitAction::Revert => self.revert(because, Actor::judge(), Latch::Revert),
-                    LimitAction::Pause => self.pause_once(because),
+                    LimitAction::Pause => self.pause(because, Actor::judge()),
                 }
             }
             Finding::Silent { .. } => self.silence(look.lasting),
@@ -50,19 +51,13 @@ impl Draft<'_> {
             self.journal("verdict", Actor::judge(), text, look.detail.clone());
             if matches!(
                 finding,
-                Finding::Blind { .. } | Finding::Mismatch { .. } | Finding::Silent { .. }
+                Finding::Blind { .. }
+                    | Finding::Invalid { .. }
+                    | Finding::Mismatch { .. }
+                    | Finding::Silent { .. }
             ) {
                 self.notify(finding.sentence(), false);
             }
-        }
-    }
-
-    /// Evidence stays high at every later look; one pause is enough.
-    fn pause_once(&mut self, because: Reason) {
-        let already =
-            matches!(&self.next.phase, Phase::Paused { because: Reason::Regression { .. }, .. });
-        if !already {
-            self.pause(because, Actor::judge());
         }
     }
 
@@ -93,11 +88,8 @@ impl Draft<'_> {
             return;
         }
         if passes {
-            self.note(
-                "passed",
-                Actor::judge(),
-                format!("{}: {}", self.next.wish.weight, look.finding.sentence()),
-            );
+            let text = format!("{}: {}", self.next.wish.weight, look.finding.sentence());
+            self.journal("passed", Actor::judge(), text, look.detail.clone());
             self.enter(next);
         } else if self.program.plan.bake_at_most.is_some_and(|most| earned >= most) {
             self.doubted(next, look);
@@ -111,11 +103,11 @@ impl Draft<'_> {
             OnDoubt::Wait => {}
             OnDoubt::Pause => self.pause(Reason::Doubted { doubt }, Actor::judge()),
             OnDoubt::Revert => {
-                self.revert(Reason::Doubted { doubt }, Actor::judge(), Latch::Revert)
+                self.revert(Reason::Doubted { doubt }, Actor::judge(), Latch::Revert);
             }
             OnDoubt::Advance => {
                 let text = format!("{doubt}; the plan says advance");
-                self.note("passed-in-doubt", Actor::judge(), text);
+                self.journal("passed-in-doubt", Actor::judge(), text, look.detail.clone());
                 self.enter(next);
             }
         }

@@ -20,7 +20,6 @@ mod transition;
 mod tests;
 
 pub use due::due;
-pub use increments::Last;
 pub use invariants::invariants;
 pub use look::{Memory, asks, criteria, rules, weigh};
 pub use sample::{Answer, Ask, Counter, From, Point, Series, Trouble, TroubleKind};

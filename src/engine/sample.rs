@@ -43,17 +43,26 @@ pub struct Point {
 
 /// The points of one series inside (since, until], oldest first and at least one; of a first read (no `since`)
 /// only the newest, a starting point. Nothing from before `since` is repeated: who takes differences keeps the
-/// last point of each key. A key that first appears in a later look counts from zero: it was born with its value.
+/// last point of each key.
+///
+/// A key that first appears in a later look was born with its value and counts from zero, if its
+/// [`origin`](Self::origin) was read before for the same check. If not, its first point is a starting point too:
+/// a proxy that could not be read at first brings the counts of its whole life. For the same reason nothing is
+/// remembered of a check while one of its asks is spoiled: what was only unreadable would seem born later.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     /// Position in the asks this answers.
     pub ask: usize,
-    /// The series' own identity, the same in every look: where it was read (unless from Prometheus, which says so
-    /// in the labels), name, sorted labels.
+    /// The series' own identity, the same in every look: origin, blank, name, sorted labels.
     pub key: String,
-    /// The process it is read from: a series that first appears on a target read before was born from zero.
-    pub target: String,
     pub points: Vec<Point>,
+}
+
+impl Series {
+    /// What was read: a page's address, a target of Prometheus, the pushes for a route.
+    pub fn origin(&self) -> &str {
+        self.key.split_once(' ').map_or("", |(origin, _)| origin)
+    }
 }
 
 /// The answer of all sources to one look.

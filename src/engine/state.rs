@@ -24,6 +24,8 @@ pub struct State {
     pub begins_at: usize,
     pub started_by: Actor,
     pub started_at: Timestamp,
+    /// When the route became its own: waiting in the queue is not being half-way.
+    pub began_at: Option<Timestamp>,
     pub first_exposed_at: Option<Timestamp>,
     /// The kind and sentence of the last finding: a change of kind is journalled, a repetition is not.
     pub finding: Option<Finding>,
@@ -31,6 +33,8 @@ pub struct State {
     pub doubt: Option<Doubt>,
     /// How long the canary has been silent while the baseline was not.
     pub silent: Duration,
+    /// A hand lowered the canary: its share stands until a person sends the rollout on, whatever else happens (L12).
+    pub yields: bool,
     /// How often a person sent it on after a regression: evidence starts again, at half of alpha from then on.
     pub lives: u32,
     /// The time of the last journal line: the journal's times never fall, whatever the wall clock does.
@@ -166,7 +170,7 @@ pub enum Event {
     Confirmed {
         generation: Generation,
     },
-    /// An instance carries another split than it was told.
+    /// An instance carries another split than it was told: said once, and again when that changes.
     HandEdit {
         instance: String,
         seen: Weight,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::draft::Draft;
-use super::state::{Effect, Phase};
+use super::state::{Effect, Latch, Phase};
 use crate::domain::{Actor, Generation, Reason, Timestamp, Weight, human};
 use crate::plan::{GateTimeout, Step, spread};
 
@@ -16,6 +16,7 @@ impl Draft<'_> {
     /// The route is ours.
     pub(super) fn begin(&mut self, generation: Generation) {
         self.next.wish.generation = generation;
+        self.next.began_at = Some(self.now);
         let text =
             format!("the route is free: {} → {}", self.program.baseline, self.program.canary);
         self.note("began", Actor::engine(), text);
@@ -136,13 +137,15 @@ impl Draft<'_> {
                 self.next.phase = self.baking(step, next);
                 self.in_force(since);
             }
-            Phase::Paused { because, since: paused, was } => {
-                if let Phase::Shifting { step, next, since } = *was {
+            Phase::Paused { because, since: paused, was } => match *was {
+                Phase::Shifting { step, next, since } => {
                     let was = Box::new(self.baking(step, next));
                     self.next.phase = Phase::Paused { because, since: paused, was };
                     self.in_force(since);
                 }
-            }
+                Phase::Finishing { since } => self.in_force(since),
+                _ => {}
+            },
             Phase::Finishing { since } => {
                 self.in_force(since);
                 self.completed();
@@ -189,15 +192,15 @@ impl Draft<'_> {
     /// Limits of time: `give_up`, gates, windows.
     pub(super) fn time_passed(&mut self) {
         if let Some(after) = self.program.plan.give_up_after
-            && self.now.since(self.next.started_at) >= after
+            && self.next.began_at.is_some_and(|began| self.now.since(began) >= after)
         {
             let because = Reason::GaveUp { after };
-            return self.revert(because, Actor::engine(), super::state::Latch::Revert);
+            return self.revert(because, Actor::engine(), Latch::Revert);
         }
         match self.next.phase.clone() {
             Phase::Gated { step, since } => self.gate_waits(step, since),
             Phase::Waiting { step, from, until } if self.now >= until => {
-                self.window_opens(step, from)
+                self.window_opens(step, from);
             }
             _ => {}
         }
@@ -211,7 +214,7 @@ impl Draft<'_> {
         let because = Reason::GateTimedOut { step, after: gate.timeout };
         match gate.then {
             GateTimeout::Revert => {
-                self.revert(because, Actor::engine(), super::state::Latch::Revert);
+                self.revert(because, Actor::engine(), Latch::Revert);
             }
             GateTimeout::Pause => self.pause(because, Actor::engine()),
             GateTimeout::Pass => {

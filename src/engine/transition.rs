@@ -11,24 +11,28 @@ use crate::domain::Reason;
 /// Decides what one event means for a rollout, and refuses its own decision where it breaks a law:
 /// then nothing is raised, and a person is told.
 pub fn decide(program: &Program, state: &State, event: &Event, now: Timestamp) -> Transition {
-    let decided = transition(program, state, event, now);
+    lawful(program, state, event, now, transition(program, state, event, now))
+}
+
+/// The decision, or a rollout that stays where it is and waits for a person.
+pub(super) fn lawful(
+    program: &Program,
+    state: &State,
+    event: &Event,
+    now: Timestamp,
+    decided: Transition,
+) -> Transition {
     let broken = invariants(program, state, event, &decided.next);
-    match broken.into_iter().next() {
-        None => decided,
-        // A revert goes on whatever else is wrong.
-        Some(_)
-            if matches!(decided.next.phase, Phase::Reverting { .. } | Phase::Reverted { .. }) =>
-        {
-            decided
-        }
-        Some(law) => {
-            let mut draft = Draft::new(program, state, now);
-            if !matches!(&state.phase, Phase::Paused { because: Reason::Violation { .. }, .. }) {
-                draft.pause(Reason::Violation { law }, Actor::engine());
-            }
-            draft.done()
-        }
+    let Some(law) = broken.into_iter().next() else { return decided };
+    // A revert goes on whatever else is wrong.
+    if matches!(decided.next.phase, Phase::Reverting { .. }) {
+        return decided;
     }
+    let mut draft = Draft::new(program, state, now);
+    if state.phase.holds_route() && state.latch == Latch::None {
+        draft.pause(Reason::Violation { law }, Actor::engine());
+    }
+    draft.done()
 }
 
 /// Pure and total: reads no clock, does no IO, cannot fail. The order of the arms is policy.

@@ -11,6 +11,8 @@ const PRIOR_PAIRS: f64 = 8.0;
 /// Pseudo-counts of the rate: half a failure in 500 requests.
 const PRIOR_FAILURES: f64 = 0.5;
 const PRIOR_REQUESTS: f64 = 500.0;
+/// Looks are joined until a block should hold this many failures: pairs of thin looks would hardly ever have two.
+const BLOCK_FAILURES: f64 = 1.0;
 /// One pair counts at most this much, so that a single outage does not blind the judge.
 const CLIP: f64 = 30.0;
 /// Above this dispersion the clip widens with it.
@@ -23,8 +25,10 @@ pub struct Baseline {
     failures: f64,
     squares: f64,
     pairs: f64,
-    /// Requests and failures of a look that waits for its neighbour.
-    open: Option<(f64, f64)>,
+    /// Requests and failures of the looks being joined to one block.
+    filling: (f64, f64),
+    /// A block that waits for its neighbour.
+    waiting: Option<(f64, f64)>,
 }
 
 impl Default for Baseline {
@@ -34,7 +38,8 @@ impl Default for Baseline {
             failures: 0.0,
             squares: PRIOR_SQUARES,
             pairs: PRIOR_PAIRS,
-            open: None,
+            filling: (0.0, 0.0),
+            waiting: None,
         }
     }
 }
@@ -56,12 +61,21 @@ impl Baseline {
         if requests == 0 || failures > requests || requests > super::counts::MOST {
             return;
         }
-        let look = (requests as f64, failures as f64);
-        self.requests += look.0;
-        self.failures += look.1;
-        match self.open.take() {
-            None => self.open = Some(look),
-            Some(earlier) => self.compare(earlier, look),
+        let (requests, failures) = (requests as f64, failures as f64);
+        let full = (self.filling.0 + requests) * self.rate() >= BLOCK_FAILURES;
+        self.filling = (self.filling.0 + requests, self.filling.1 + failures);
+        self.requests += requests;
+        self.failures += failures;
+        if full {
+            self.close_block();
+        }
+    }
+
+    fn close_block(&mut self) {
+        let block = std::mem::take(&mut self.filling);
+        match self.waiting.take() {
+            None => self.waiting = Some(block),
+            Some(earlier) => self.compare(earlier, block),
         }
     }
 

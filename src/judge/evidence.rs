@@ -1,7 +1,5 @@
 //! The running state of a rollout's comparison: what a look changes and what is stored.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Tally};
@@ -76,6 +74,12 @@ impl Evidence {
         }
     }
 
+    /// The usual share of failures by what was learned so far, 0 to 1 and never 0; 0.1 % when nothing was. Fix a harm
+    /// budget from it once, at the start: a gate whose margin moves begins anew.
+    pub fn usual_failures(&self, check: usize) -> Option<f64> {
+        self.checks.get(check).map(|check| check.baseline.rate())
+    }
+
     /// A person saw the regression and said "go on": the evidence starts anew, and must now reach twice the last limit,
     /// so that any number of lives together stays within twice alpha. What was counted about the baseline stays.
     pub fn next_life(&mut self) {
@@ -93,11 +97,6 @@ impl Evidence {
         self.lives
     }
 
-    /// The baseline's share of failures so far, 0 to 1; `None` for an unknown check.
-    pub fn usual_failures(&self, check: usize) -> Option<f64> {
-        self.checks.get(check).map(|check| check.baseline.rate())
-    }
-
     /// Natural logarithm of what the evidence must reach for a regression.
     pub fn log_limit(&self, rules: &Rules) -> f64 {
         libm::log(1.0 / rules.alpha) + f64::from(self.lives) * std::f64::consts::LN_2
@@ -111,7 +110,7 @@ impl Evidence {
         &self.checks
     }
 
-    /// Takes one look in. Parts of it that are missing, empty or senseless leave their part of the state as it was.
+    /// Takes one look in. Parts of it that are missing, empty or senseless leave their part of the evidence as it was.
     pub(super) fn take(&mut self, rules: &Rules, criteria: &[Criterion], input: &LookInput) {
         self.checks.resize_with(criteria.len(), CheckEvidence::default);
         if self.weight != input.weight {
@@ -125,7 +124,7 @@ impl Evidence {
         for (index, (check, criterion)) in self.checks.iter_mut().zip(criteria).enumerate() {
             let counts = input.sensible(index);
             check.take(rules, criterion, input, counts.as_ref());
-            counted |= counts.is_some();
+            counted |= counts.is_some_and(|counts| !counts.is_empty());
         }
         self.looks += u64::from(counted);
     }
@@ -143,12 +142,13 @@ impl CheckEvidence {
         for (streak, limit) in self.limits.iter_mut().zip(&criterion.limits) {
             streak.update(limit, counts, input.lasting);
         }
-        let Some(counts) = counts.filter(|counts| !counts.is_empty()) else {
+        let Some(counts) = counts else {
             return;
         };
+        // An empty look takes its time as well: the pace would be overstated without it.
         self.step.add(counts, input.lasting);
         self.life.add(counts);
-        if input.control {
+        if input.control && !counts.is_empty() {
             self.compare(rules, criterion, input, counts);
         }
     }
@@ -206,9 +206,4 @@ impl From<&Counts> for Arms {
             baseline_events: counts.baseline_failures as f64,
         }
     }
-}
-
-/// A length of time from a number of seconds that may be absurd.
-pub(super) fn seconds(length: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(length).ok()
 }

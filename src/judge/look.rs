@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Requests};
-use super::evidence::{CheckEvidence, Evidence, seconds};
+use super::evidence::{CheckEvidence, Evidence};
 use super::mixture::log_sum;
 use super::promotion::Gate;
 use super::sample_ratio::Wrong;
@@ -122,8 +122,8 @@ impl Look<'_> {
             .or_else(|| self.broken(LimitAction::Pause))
             .or_else(|| self.senseless())
             .or_else(|| self.split())
-            .or_else(|| self.uncompared())
             .or_else(|| self.blind())
+            .or_else(|| self.uncompared())
             .or_else(|| self.thin(readings))
             .unwrap_or(Verdict::Pass)
     }
@@ -186,7 +186,8 @@ impl Look<'_> {
     }
 
     fn split(&self) -> Option<Verdict> {
-        let seen = self.input.split.filter(|seen| self.input.control && !seen.is_empty())?;
+        let two_arms = self.input.control && self.input.weight > Weight::ZERO;
+        let seen = self.input.split.filter(|seen| two_arms && !seen.is_empty())?;
         Some(match self.evidence.split().wrong(seen)? {
             Wrong::Silent { awaited, baseline } => Verdict::Silent { awaited, baseline },
             Wrong::Off { expected, seen, requests } => {
@@ -208,9 +209,11 @@ impl Look<'_> {
         (!self.input.control).then_some(Verdict::Unjudged { why: Uncompared::NoControl })
     }
 
+    /// A limit that saw no numbers did not hold, and a comparison without them compared nothing.
     fn blind(&self) -> Option<Verdict> {
-        self.comparing()
-            .find(|(index, _, _)| self.input.sensible(*index).is_none())
+        let votes = |c: &Criterion| c.tolerate.is_some() || !c.limits.is_empty();
+        self.checks()
+            .find(|(index, criterion, _)| votes(criterion) && self.input.sensible(*index).is_none())
             .map(|(_, criterion, _)| Verdict::Blind { check: criterion.name.clone() })
     }
 
@@ -262,7 +265,9 @@ impl Look<'_> {
             planning::health_information(baseline.rate(), weight, margin),
             baseline.dispersion(),
         );
-        let time = evidence.canary_pace().and_then(|pace| seconds(requests / pace));
+        let time = evidence
+            .canary_pace()
+            .and_then(|pace| Duration::try_from_secs_f64(requests / pace).ok());
         requests.is_finite().then_some(Remaining { requests, time })
     }
 }

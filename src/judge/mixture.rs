@@ -4,6 +4,10 @@
 //! alternative on the null line. For Bernoulli or Poisson counts whose rates obey the null in every look (and may
 //! move freely otherwise) the expectation of that factor is at most 1, so the total wealth ever reaching 1/alpha has
 //! probability at most alpha, however often one looks (Ville). Everything is kept as logarithms.
+//!
+//! Why at most 1: with `1 + x <= e^x` for each request, the expectation at rates `p` is at most
+//! `exp(sum over arms of n (p - null) (alternative / null - 1))`, and the exponent is at most 0 for every `p` on the
+//! harmless side, which is the optimality condition of a projection on a convex set.
 
 use std::sync::LazyLock;
 
@@ -40,19 +44,14 @@ pub struct Mixture {
     log_wealth: [f64; ALTERNATIVES + 1],
 }
 
-struct Grid {
-    multiples: [f64; ALTERNATIVES],
-    log_prior: [f64; ALTERNATIVES + 1],
-}
+/// The cash, then the bet on each alternative; the sum is 1.
+const PRIOR: [f64; ALTERNATIVES + 1] = [CASH, NEAR, NEAR, FAR, FAR, FAR, FAR, FAR, FAR];
+const NEAR: f64 = (1.0 - CASH) * 0.075;
+const FAR: f64 = (1.0 - CASH) * 0.85 / 6.0;
 
-static GRID: LazyLock<Grid> = LazyLock::new(|| {
-    let wide = |j: usize| 1.0 + 0.4 * libm::pow(150.0, j as f64 / 5.0);
-    let near = log((1.0 - CASH) * 0.075);
-    let far = log((1.0 - CASH) * 0.85 / 6.0);
-    Grid {
-        multiples: [1.1, 1.2, wide(0), wide(1), wide(2), wide(3), wide(4), wide(5)],
-        log_prior: [log(CASH), near, near, far, far, far, far, far, far],
-    }
+static MULTIPLES: LazyLock<[f64; ALTERNATIVES]> = LazyLock::new(|| {
+    let wide = |j: f64| 1.0 + 0.4 * libm::pow(150.0, j / 5.0);
+    [1.1, 1.2, wide(0.0), wide(1.0), wide(2.0), wide(3.0), wide(4.0), wide(5.0)]
 });
 
 /// The alternative whose rise and fall dates the beginning of harm: near enough to see a mild one.
@@ -60,7 +59,7 @@ const DATING: usize = 2;
 
 impl Default for Mixture {
     fn default() -> Self {
-        Self { log_wealth: GRID.log_prior }
+        Self { log_wealth: PRIOR.map(log) }
     }
 }
 
@@ -80,14 +79,14 @@ impl Mixture {
             return None;
         }
         let edge = null.ratio * baseline_rate + null.delta;
-        let ratios = GRID.multiples.map(|multiple| {
+        let ratios = MULTIPLES.map(|multiple| {
             if null.delta <= 0.0 {
                 return log_ratio_of_multiple(arms, multiple, null.ratio);
             }
             let alternative = Rates { canary: multiple * edge, baseline: baseline_rate };
             log_ratio(arms, alternative, null)
         });
-        deal(&mut self.log_wealth, &GRID.log_prior, share);
+        deal(&mut self.log_wealth, &PRIOR, share);
         for (wealth, ratio) in self.log_wealth.iter_mut().skip(1).zip(&ratios) {
             *wealth += ratio / dispersion;
         }
@@ -146,12 +145,11 @@ pub(super) fn project(arms: &Arms, alternative: Rates, null: &Tolerance) -> Rate
     Rates { canary: rho * baseline + delta, baseline }
 }
 
-/// Deals `share` of the whole wealth anew by the prior: what healthy looks took from an alternative comes back.
-pub(super) fn deal(log_wealth: &mut [f64], log_prior: &[f64], share: f64) {
+/// Deals `share` (above 0) of the whole wealth anew by the prior: what healthy looks took from an alternative comes back.
+pub(super) fn deal(log_wealth: &mut [f64], prior: &[f64], share: f64) {
     let total = log_sum(log_wealth);
-    let (kept, dealt) = (log1p(-share), log(share));
-    for (wealth, prior) in log_wealth.iter_mut().zip(log_prior) {
-        *wealth = log_add(kept + *wealth, dealt + prior + total);
+    for (wealth, prior) in log_wealth.iter_mut().zip(prior) {
+        *wealth = total + log((1.0 - share) * exp(*wealth - total) + share * prior);
     }
 }
 
@@ -170,8 +168,4 @@ pub(super) fn log_sum(logs: &[f64]) -> f64 {
         return most;
     }
     most + log(logs.iter().map(|l| exp(l - most)).sum())
-}
-
-fn log_add(a: f64, b: f64) -> f64 {
-    log_sum(&[a, b])
 }

@@ -3,8 +3,6 @@
 //! The mirror of `mixture`: the null is `canary >= baseline + margin`, the alternatives are "as the baseline" and
 //! "somewhat better". No cash and no dealing anew: a step must earn its opening with what was seen.
 
-use std::sync::LazyLock;
-
 use libm::log;
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +14,6 @@ const ALTERNATIVES: [(f64, f64); 2] = [(1.0, 0.75), (0.7, 0.25)];
 /// More evidence than `100/beta` is not kept, so that a late regression closes the gate soon.
 const KEPT: f64 = 100.0;
 
-static LOG_PRIOR: LazyLock<[f64; 2]> = LazyLock::new(|| ALTERNATIVES.map(|(_, bet)| log(bet)));
-
 /// Evidence that the canary's failure rate is less than `margin` above the baseline's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
@@ -28,7 +24,7 @@ pub struct Gate {
 impl Gate {
     /// `margin` is an excess failure rate, a share of requests above 0.
     pub(super) fn new(margin: f64) -> Self {
-        Self { margin, log_wealth: *LOG_PRIOR }
+        Self { margin, log_wealth: ALTERNATIVES.map(|(_, bet)| log(bet)) }
     }
 
     pub fn margin(&self) -> f64 {

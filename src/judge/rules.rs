@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// So that some wealth is always dealt anew, however long the plan.
+const MOST_LOOKS: f64 = 1e9;
+
 /// Fixed when a rollout starts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rules {
@@ -23,6 +26,6 @@ impl Rules {
 
     /// Of the wealth that is dealt anew at each look, so that a late regression finds cash.
     pub(super) fn share(&self) -> f64 {
-        1.0 / self.planned_looks.max(1.0)
+        1.0 / self.planned_looks.clamp(1.0, MOST_LOOKS)
     }
 }

@@ -4,8 +4,6 @@
 //! It is also the test for silence: "about 11 canary requests were due, none came" is evidence, silence at tiny
 //! traffic is not.
 
-use std::sync::LazyLock;
-
 use libm::log;
 use serde::{Deserialize, Serialize};
 
@@ -25,10 +23,8 @@ const KEPT: f64 = 10.0;
 
 type Wealth = [f64; MULTIPLES.len() + 1];
 
-static LOG_PRIOR: LazyLock<Wealth> = LazyLock::new(|| {
-    let bet = log((1.0 - CASH) / MULTIPLES.len() as f64);
-    [log(CASH), bet, bet, bet, bet, bet]
-});
+const PRIOR: Wealth = [CASH, BET, BET, BET, BET, BET];
+const BET: f64 = (1.0 - CASH) / MULTIPLES.len() as f64;
 
 /// Evidence that the split users get is not the split in force.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,8 +55,8 @@ pub(super) enum Wrong {
 impl Default for SampleRatio {
     fn default() -> Self {
         Self {
-            high: *LOG_PRIOR,
-            low: *LOG_PRIOR,
+            high: PRIOR.map(log),
+            low: PRIOR.map(log),
             since: Requests::default(),
             due: 0.0,
             awaited: 0.0,
@@ -143,7 +139,7 @@ impl Arms {
 }
 
 fn bet(wealth: &mut Wealth, arms: &Arms) {
-    deal(wealth, &*LOG_PRIOR, SHARE);
+    deal(wealth, &PRIOR, SHARE);
     for (wealth, multiple) in wealth.iter_mut().skip(1).zip(MULTIPLES) {
         *wealth += log_ratio_of_multiple(arms, multiple, TOLERATED);
     }

@@ -26,7 +26,7 @@ pub enum Verdict {
     Mismatch { expected: f64, seen: f64, requests: u64 },
     /// The canary should be getting requests and is not, while the baseline is.
     Silent { awaited: f64, baseline: u64 },
-    /// The source of a comparing check had no answer for this look.
+    /// The source of a check had no answer for this look.
     Blind { check: String },
     /// Every comparing check excludes what the next step must exclude. The only verdict that opens a step.
     Pass,

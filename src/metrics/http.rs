@@ -44,7 +44,17 @@ pub(super) async fn get(
         Ok(Ok(None)) => {
             Err(Failure::new(TroubleKind::Malformed, format!("{source} sent more than 32 MiB")))
         }
-        Ok(Err(error)) => Err(unreachable(source, &error)),
+        Ok(Err(error)) if error.is_builder() => {
+            let told = format!(
+                "{source} is no address ({}): write one like http://host:port/metrics",
+                cause(&error)
+            );
+            Err(Failure::new(TroubleKind::Refused, told))
+        }
+        Ok(Err(error)) => {
+            let told = format!("{source} cannot be reached ({}): is it running?", cause(&error));
+            Err(Failure::new(TroubleKind::Unreachable, told))
+        }
         Err(_) => Err(slow(source, timeout)),
     }
 }
@@ -104,11 +114,10 @@ async fn read(mut response: Response) -> Result<Option<Page>, reqwest::Error> {
 }
 
 /// The innermost cause is the one that helps: "connection refused", "certificate expired".
-fn unreachable(source: &str, error: &reqwest::Error) -> Failure {
+fn cause(error: &reqwest::Error) -> &dyn Error {
     let mut cause: &dyn Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    let sentence = format!("{source} cannot be reached ({cause}): is it running?");
-    Failure::new(TroubleKind::Unreachable, sentence)
+    cause
 }

@@ -7,6 +7,7 @@
 mod cursor;
 pub mod exposition;
 mod http;
+mod pages;
 mod prometheus;
 mod push;
 mod reading;
@@ -21,12 +22,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 
 pub use prometheus::{PrometheusServer, ReadToken};
 pub use push::{Batch, Observation, OutcomeOf, Pushed, fold};
 pub use selector::Selector;
 
+use self::pages::{Page, Pages};
 use self::prometheus::Prometheus;
 use self::reading::{Failure, Outcome, Span, assemble};
 use self::scrape::Wanted;
@@ -38,8 +40,6 @@ use crate::store::PushedCount;
 /// A scrape by Prometheus is visible a little after its own timestamp. Looks at one end this much earlier, so
 /// that requests and failures, asked one after the other, speak of the same scrapes.
 const SETTLE: Duration = Duration::from_millis(500);
-/// Pages being read at once, over all looks.
-const PAGES_AT_ONCE: usize = 16;
 
 /// The addresses of the metrics of the HAProxy instances that follow a route.
 pub type Instances = Arc<dyn Fn(&Name) -> Vec<String> + Send + Sync>;
@@ -80,7 +80,7 @@ pub struct Sources {
 struct Shared {
     client: reqwest::Client,
     servers: BTreeMap<Name, Prometheus>,
-    turns: Semaphore,
+    pages: Pages,
     config: Config,
 }
 
@@ -102,7 +102,7 @@ enum Target<'a> {
 #[derive(Default)]
 struct Once<'a> {
     queries: HashMap<(&'a str, &'a str), OnceCell<Outcome>>,
-    pages: HashMap<&'a str, OnceCell<Result<String, Failure>>>,
+    pages: HashMap<&'a str, OnceCell<Page>>,
     pushed: HashMap<&'a Name, OnceCell<Result<Vec<PushedCount>, Failure>>>,
 }
 
@@ -112,8 +112,8 @@ impl Sources {
     pub fn new(config: Config) -> Result<Self, reqwest::Error> {
         let servers = config.prometheus.iter();
         let servers = servers.map(|(name, s)| (name.clone(), Prometheus::new(name, s.clone())));
-        let (servers, turns) = (servers.collect(), Semaphore::new(PAGES_AT_ONCE));
-        Ok(Self { shared: Arc::new(Shared { client: http::client()?, servers, turns, config }) })
+        let (servers, pages) = (servers.collect(), Pages::default());
+        Ok(Self { shared: Arc::new(Shared { client: http::client()?, servers, pages, config }) })
     }
 
     /// One look: everything asked, over one interval for both arms. `since` is the end of the look before;
@@ -171,35 +171,27 @@ impl Sources {
     }
 
     async fn outcome(&self, target: &Target<'_>, once: &Once<'_>, span: Span) -> Outcome {
-        let (client, timeout) = (&self.shared.client, self.shared.config.timeout);
+        let Shared { client, pages, config, .. } = self.shared.as_ref();
         match target {
             Target::Nowhere(failure) => Err(failure.clone()),
             Target::Query { server, selector } => {
-                let read = || server.read(client, selector, span, timeout);
+                let read = || server.read(client, selector, span, config.timeout);
                 once.queries[&(server.shown(), *selector)].get_or_init(read).await.clone()
             }
             Target::Pages(wanted) => {
-                let pages = wanted.urls.iter().map(|url| async {
-                    let cell = &once.pages[url.as_str()];
-                    cell.get_or_init(|| self.page(url)).await.clone()
+                let read = wanted.urls.iter().map(|url| async {
+                    let read = || pages.read(client, url, config.timeout);
+                    once.pages[url.as_str()].get_or_init(read).await.clone()
                 });
-                wanted.gather(&join_all(pages).await, span.until)
+                wanted.gather(&join_all(read).await, span.until)
             }
             Target::Pushed { route, arm, counter } => {
-                let from = self.shared.config.pushed.as_ref();
+                let from = config.pushed.as_ref();
                 let counts = once.pushed[route].get_or_init(|| push::read(from, route)).await;
                 let counts = counts.as_ref().map_err(Failure::clone)?;
                 Ok(push::reading(counts, route, arm, *counter, span.until))
             }
         }
-    }
-
-    async fn page(&self, url: &str) -> Result<String, Failure> {
-        let timeout = self.shared.config.timeout;
-        let waiting = tokio::time::timeout(timeout, self.shared.turns.acquire()).await;
-        // Nobody closes the semaphore: what is left is that the turn did not come.
-        let Ok(Ok(_turn)) = waiting else { return Err(http::slow(&http::shown(url), timeout)) };
-        scrape::read(&self.shared.client, url, timeout).await
     }
 }
 
@@ -226,12 +218,16 @@ impl<'a> Once<'a> {
     }
 }
 
-/// In whole milliseconds, Prometheus' unit, so that the end of a look falls between no two of its instants.
+/// What is read directly is of now. Prometheus counts in milliseconds: a look at it ends between no two of them.
 fn span(asks: &[Ask], since: Option<Timestamp>, now: Timestamp) -> Span {
     let asks_prometheus =
         |ask: &Ask| matches!(ask.from, From::Selector { source: SourceRef::Prometheus(_), .. });
-    let settled = if asks.iter().any(asks_prometheus) { now.minus(SETTLE) } else { now };
-    let until = Timestamp::from_micros(settled.micros().div_euclid(1000) * 1000);
+    let until = if asks.iter().any(asks_prometheus) {
+        Timestamp::from_micros(now.minus(SETTLE).micros().div_euclid(1000) * 1000)
+    } else {
+        now
+    };
+    // A clock that was set back makes an empty look, not one that ends before it begins.
     Span { since, until: since.map_or(until, |since| until.max(since)) }
 }
 

@@ -167,7 +167,8 @@ impl Prometheus {
     fn found(&self, row: Row) -> Result<Found, Failure> {
         let name = row.metric.get("__name__").map_or("", String::as_str);
         let labels = row.metric.iter().filter(|(label, _)| *label != "__name__");
-        let key = key(name, labels.map(|(l, v)| (l.as_str(), v.as_str())));
+        let series = key(name, labels.map(|(l, v)| (l.as_str(), v.as_str())));
+        let key = format!("{} {series}", origin(&row.metric));
         let point = |(at, value): (f64, String)| {
             let value = value.parse().map_err(|_| self.malformed(&format!("`{value}` as a value")));
             // Prometheus counts in milliseconds; through a float they come back exact.
@@ -236,6 +237,12 @@ impl Prometheus {
 fn seconds(at: Timestamp) -> String {
     let ms = at.micros().div_euclid(1000);
     format!("{}.{:03}", ms.div_euclid(1000), ms.rem_euclid(1000))
+}
+
+/// The target a series was scraped from, without blanks: they end an origin.
+fn origin(metric: &BTreeMap<String, String>) -> String {
+    let label = |name| metric.get(name).map_or("", String::as_str);
+    format!("{}/{}", label("job"), label("instance")).replace(char::is_whitespace, "_")
 }
 
 fn median_spacing(series: &Found) -> Option<Duration> {

@@ -141,7 +141,7 @@ pub(super) fn reading(
             Counter::Failures => count.failures,
         };
         let point = Point { at: count.updated.min(until), value: value as f64 };
-        Found { key: format!("pushed {route} {arm}"), points: vec![point] }
+        Found { key: format!("pushed/{route} {arm}"), points: vec![point] }
     });
     Reading {
         series: series.collect(),

@@ -52,10 +52,10 @@ impl Failure {
 
 impl Found {
     /// A counter read directly: of the instant it was read at, unless it names an earlier one of its own.
-    pub(super) fn read(prefix: &str, sample: &Sample<'_>, until: Timestamp) -> Self {
+    pub(super) fn read(origin: &str, sample: &Sample<'_>, until: Timestamp) -> Self {
         let own = sample.at_ms.map(|ms| Timestamp::from_micros(ms.saturating_mul(1000)));
         let at = own.unwrap_or(until).min(until);
-        let key = format!("{prefix} {}", sample.key());
+        let key = format!("{origin} {}", sample.key());
         Self { key, points: vec![Point { at, value: sample.value }] }
     }
 }

@@ -1,13 +1,14 @@
 //! `/metrics` pages read by ourselves: those a plan names, and HAProxy's own.
 //!
-//! Owns: which addresses are read, and what of a page answers which ask.
-//! Does not: keep anything between looks.
+//! Owns: which addresses are read, and what of a page answers which ask. Pure.
+//! Does not: fetch (`pages`), or keep anything between looks.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use super::exposition::samples;
-use super::http::{get, refused, shown};
+use super::http::shown;
+use super::pages::Page;
 use super::reading::{Failure, Found, Outcome, Reading};
 use super::selector::Selector;
 use crate::domain::{Timestamp, human};
@@ -35,7 +36,10 @@ impl Wanted {
     /// # Errors
     /// When the text is no selector.
     pub(super) fn by_plan(urls: &[String], text: &str) -> Result<Self, Failure> {
-        let refused = |problem| Failure::new(TroubleKind::Refused, format!("a scrape: {problem}"));
+        let refused = |problem| {
+            let told = format!("a scrape takes a bare selector: {problem}");
+            Failure::new(TroubleKind::Refused, told)
+        };
         let selector = Selector::parse(text).map_err(refused)?;
         let what = format!("`{text}`");
         Ok(Self { urls: each_once(urls.to_vec()), selector, what, must_exist: false })
@@ -55,7 +59,7 @@ impl Wanted {
 
     /// Puts together what its pages said, in the order of `urls`. Pages that are not there are left out while
     /// another is: their counters are cumulative, so what they counted meanwhile comes with their next page.
-    pub(super) fn gather(&self, pages: &[Result<String, Failure>], until: Timestamp) -> Outcome {
+    pub(super) fn gather(&self, pages: &[Page], until: Timestamp) -> Outcome {
         let (mut series, mut absent) = (Vec::new(), Vec::new());
         for (url, page) in self.urls.iter().zip(pages) {
             match page {
@@ -74,18 +78,6 @@ impl Wanted {
         }
         Ok(Reading { series, absent, source, what: self.what.clone(), fresh_for: FRESH_FOR })
     }
-}
-
-/// Reads one page.
-pub(super) async fn read(
-    client: &reqwest::Client,
-    url: &str,
-    timeout: Duration,
-) -> Result<String, Failure> {
-    let source = shown(url);
-    let request = client.get(url).header("accept", "text/plain;version=0.0.4");
-    let page = get(request, &source, timeout).await?;
-    if page.status.is_success() { Ok(page.text) } else { Err(refused(&source, page.status, "")) }
 }
 
 /// The series of a page that fit. The whole page must make sense, or nothing of it is taken.
@@ -200,7 +192,7 @@ mod tests {
         let urls = ["http://b".to_owned(), "http://a".to_owned(), "http://b".to_owned()];
         let wanted = Wanted::by_plan(&urls, "n").expect("a selector");
         assert_eq!(wanted.urls, ["http://a", "http://b"]);
-        let pages = [Err(gone.clone()), Ok("n 3".to_owned())];
+        let pages = [Err(gone.clone()), Ok("n 3".into())];
         let one = wanted.gather(&pages, Timestamp::default()).expect("one page is enough");
         let keys: Vec<_> = one.series.iter().map(|s| s.key.as_str()).collect();
         assert_eq!((keys, one.absent), (vec!["http://b/ n"], vec![gone.clone()]));
@@ -213,7 +205,7 @@ mod tests {
     fn a_backend_nobody_has_is_a_mistake() {
         let wanted = Wanted::of_haproxy(vec!["http://a/metrics".into()], "be", Counter::Requests);
         assert_eq!(wanted.urls, ["http://a/metrics?scope=backend"]);
-        let told = wanted.gather(&[Ok(String::new())], Timestamp::default());
+        let told = wanted.gather(&[Ok("".into())], Timestamp::default());
         let told = told.expect_err("no such backend").sentence;
         assert!(told.ends_with("has no backend `be`: is the name right?"), "{told}");
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Notify;
 
 use super::*;
 use crate::store::StoreError;
@@ -146,7 +147,7 @@ fn matrix(query: &str) -> String {
     let values = values.map(|(ago, value)| format!("[{}.25,\"{value}\"]", second - ago)).join(",");
     format!(
         r#"{{"status":"success","data":{{"resultType":"matrix","result":[
-        {{"metric":{{"__name__":"n","code":"{code}","arm":"{arm}"}},"values":[{values}]}}]}}}}"#
+        {{"metric":{{"__name__":"n","code":"{code}","arm":"{arm}","job":"web shop"}},"values":[{values}]}}]}}}}"#
     )
 }
 
@@ -157,11 +158,11 @@ async fn a_look_at_prometheus_has_its_raw_samples() {
     assert_eq!(sources.lag(&prometheus()), Duration::from_secs(15));
     let answer = sources.read(&prometheus(), Some(NOW.minus(Duration::from_secs(9))), NOW).await;
     assert_eq!(answer.until, NOW.minus(SETTLE));
-    assert_eq!(
-        told(&answer),
-        "0 n{arm=\"v1\",code=\"200\"} 6,9\n1 n{arm=\"v1\",code=\"500\"} 6,9\n\
-         2 n{arm=\"v2\",code=\"200\"} 6,9\n3 n{arm=\"v2\",code=\"500\"} 6,9"
-    );
+    let rows = [(0, "v1", 200), (1, "v1", 500), (2, "v2", 200), (3, "v2", 500)];
+    let rows = rows.map(|(ask, arm, code)| {
+        format!("{ask} web_shop/ n{{arm=\"{arm}\",code=\"{code}\",job=\"web shop\"}} 6,9")
+    });
+    assert_eq!(told(&answer), rows.join("\n"));
     assert_eq!(sources.lag(&prometheus()), Duration::from_secs(5));
     let first = sources.read(&prometheus(), None, NOW).await;
     assert!(first.series.iter().all(|s| s.points.len() == 1 && s.points[0].value == 9.0));
@@ -308,6 +309,57 @@ async fn a_page_is_read_once_for_all_asks() {
 }
 
 #[tokio::test]
+async fn what_is_no_address_or_selector_is_refused() {
+    let sources = sources(config("http://127.0.0.1:9"));
+    let asks_of = |url: &str, selector: &str| {
+        let source = SourceRef::Scrape(vec![url.to_owned()]);
+        asks(|_, _| From::Selector { source: source.clone(), selector: selector.to_owned() })
+    };
+    let answer = sources.read(&asks_of("shop:8080/metrics", "n"), None, NOW).await;
+    blind(&answer, TroubleKind::Refused, "shop:8080/metrics is no address");
+    let answer = sources.read(&asks_of("http://shop", "rate(n[5m])"), None, NOW).await;
+    blind(
+        &answer,
+        TroubleKind::Refused,
+        "a scrape takes a bare selector: here a selector should end",
+    );
+    let push = asks(|_, _| From::Selector { source: SourceRef::Push, selector: "n".to_owned() });
+    let answer = sources.read(&push, None, NOW).await;
+    blind(&answer, TroubleKind::Refused, "`n` cannot be asked of pushed observations");
+}
+
+#[tokio::test]
+async fn looks_that_wait_for_a_page_share_the_next_reading() {
+    let (arrived, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (at_server, gate) = (arrived.clone(), release.clone());
+    let server = serve(move |_, _| {
+        let (at_server, gate) = (at_server.clone(), gate.clone());
+        async move {
+            at_server.notify_one();
+            gate.notified().await;
+            dated(StatusCode::OK, "n{arm=\"v1\"} 1\n".to_owned())
+        }
+    })
+    .await;
+    let asks = selectors(&SourceRef::Scrape(vec![format!("http://{}/", server.address)]));
+    let sources = sources(config("http://127.0.0.1:9"));
+    let look = || sources.read(&asks, None, NOW);
+    // Three come while the first is being answered. They have begun to wait when the gate opens.
+    let first = async {
+        arrived.notified().await;
+        let open = async {
+            release.notify_one();
+            arrived.notified().await;
+            release.notify_one();
+        };
+        tokio::join!(look(), look(), look(), open)
+    };
+    let (alone, (a, b, c, ())) = tokio::join!(look(), first);
+    assert_eq!(server.asked.load(Ordering::Relaxed), 2);
+    assert!([alone, a, b, c].iter().all(|answer| answer.series.len() == 1));
+}
+
+#[tokio::test]
 async fn a_page_that_is_too_long_is_not_swallowed() {
     let long = format!("# {}\n", "x".repeat(1023)).repeat(33 << 10);
     let server = serve_text(StatusCode::OK, long).await;
@@ -364,7 +416,7 @@ async fn pushed_counts_are_fresh_for_five_minutes() {
         sources(config).read(&asks, Some(NOW.minus(Duration::from_secs(10))), NOW).await
     };
     let answer = read(vec![count("v1", 2), count("v2", 20)]).await;
-    assert_eq!(told(&answer), "0 pushed shop v1 9\n1 pushed shop v1 1");
+    assert_eq!(told(&answer), "0 pushed/shop v1 9\n1 pushed/shop v1 1");
     let answer = read(vec![count("v1", 400)]).await;
     blind(&answer, TroubleKind::Stale, "since 23:53:40.000 (6m40s ago): is it still being fed?");
 }

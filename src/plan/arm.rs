@@ -1,7 +1,14 @@
 //! Putting an arm into a query.
 
 /// What a query has where the arm's matcher goes.
-pub(super) const MARK: &str = "$arm";
+const MARK: &str = "$arm";
+
+/// Whether a query has `$arm`, and only where matchers stand: after `{` or `,`, before `}` or `,`.
+pub(super) fn tells_arms_apart(query: &str) -> bool {
+    let pieces: Vec<&str> = query.split(MARK).map(str::trim).collect();
+    let fits = |pair: &[&str]| pair[0].ends_with(['{', ',']) && pair[1].starts_with(['}', ',']);
+    pieces.len() > 1 && pieces.windows(2).all(fits)
+}
 
 /// `requests_total{$arm, code="500"}` -> `requests_total{version="v413", code="500"}`.
 /// The value is quoted as PromQL quotes strings, so that no version can break out of its matcher.
@@ -20,6 +27,22 @@ pub fn arm_query(query: &str, label: &str, value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_mark_stands_among_matchers() {
+        let rows = [
+            ("a{$arm}", true),
+            ("a{ $arm , code=\"5\"} / b{x=\"1\",$arm}", true),
+            ("a", false),
+            ("a$arm", false),
+            ("a{x=\"$arm\"}", false),
+            ("a{$armada}", false),
+            ("a{$arm} + b$arm", false),
+        ];
+        for (query, expect) in rows {
+            assert_eq!(tells_arms_apart(query), expect, "{query}");
+        }
+    }
 
     #[test]
     fn the_arm_becomes_a_matcher() {

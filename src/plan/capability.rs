@@ -5,32 +5,26 @@ use super::model::{Count, Splitter};
 /// What a splitter is able to promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abilities {
-    /// The word for it in a plan.
-    pub word: &'static str,
     /// We set its weight. Where not, a revert is only journalled.
     pub moves_traffic: bool,
-    /// Instances acknowledge a weight by polling.
-    pub acknowledges: bool,
-    /// It counts requests per side by itself.
+    /// Its instances follow by polling, and each acknowledges what it serves.
+    pub has_instances: bool,
+    /// It counts requests and failures per side by itself.
     pub counts: bool,
-    /// Its two sides are places of their own that swap on completion.
-    pub has_sides: bool,
 }
 
 impl Splitter {
     pub fn abilities(&self) -> Abilities {
-        let row = |word, moves_traffic, acknowledges, counts, has_sides| Abilities {
-            word,
+        let row = |moves_traffic, has_instances, counts| Abilities {
             moves_traffic,
-            acknowledges,
+            has_instances,
             counts,
-            has_sides,
         };
         match self {
-            Self::Haproxy { .. } => row("haproxy", true, true, true, true),
-            Self::Pull { .. } => row("pull", true, true, false, false),
-            Self::Flag { .. } => row("flag", true, false, false, false),
-            Self::Observe => row("observe", false, false, false, false),
+            Self::Haproxy { .. } => row(true, true, true),
+            Self::Pull { .. } => row(true, true, false),
+            Self::Flag { .. } => row(true, false, false),
+            Self::Observe => row(false, false, false),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::domain::{Name, Weight};
 
-use super::keys::{PLAN, Table};
+use super::keys::Table;
+use super::keys_plan::PLAN;
 use super::problem::Place;
 use super::scalar;
 use super::yaml::{Node, Pair, Value};

@@ -28,6 +28,23 @@ pub fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     filled
 }
 
+/// [`fill`] for an address: a value stays one piece of it, whatever characters it has.
+pub fn fill_url(url: &str, value: impl Fn(&str) -> Option<String>) -> String {
+    fill(url, |name| value(name).map(|v| percent_encoded(&v)))
+}
+
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 /// [`fill`] for every string in a JSON value, its keys excepted.
 pub fn fill_json(
     json: &serde_json::Value,
@@ -89,6 +106,12 @@ mod tests {
         for (text, expect) in rows {
             assert_eq!(fill(text, value), expect);
         }
+    }
+
+    #[test]
+    fn a_value_cannot_leave_its_place_in_an_address() {
+        let value = |_: &str| Some("a/../b?c=ä".to_owned());
+        assert_eq!(fill_url("https://x/$v/go", value), "https://x/a%2F..%2Fb%3Fc%3D%C3%A4/go");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What a plan and its route say together: mistakes that neither shows alone, and what is legal and unwise.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Name, Weight, human};
+use crate::judge::Tolerance;
 
 use super::model::{Check, Numbers, Plan, Route, RouteRef, Step};
 use super::planning::{self, Sight};
@@ -43,9 +45,14 @@ pub fn lint(plan: &Plan, route: Option<&Route>) -> Vec<Finding> {
 
 /// [`lint`] for every plan of several files, each finding at its place; a name used twice; a route that is nowhere.
 pub fn lint_all(documents: &[Document]) -> Vec<Problem> {
+    lint_with(documents, &[])
+}
+
+/// [`lint_all`] where some routes are known already; a file's own definition counts more.
+pub fn lint_with(documents: &[Document], known: &[Route]) -> Vec<Problem> {
     let mut problems = twice(documents);
-    let routes = documents.iter().filter_map(Document::route).map(|r| (&r.name, r));
-    let routes: HashMap<&Name, &Route> = routes.collect();
+    let routes = known.iter().chain(documents.iter().filter_map(Document::route));
+    let routes: HashMap<&Name, &Route> = routes.map(|r| (&r.name, r)).collect();
     for document in documents {
         let Some(plan) = document.plan() else { continue };
         let route = match &plan.route {
@@ -58,6 +65,7 @@ pub fn lint_all(documents: &[Document]) -> Vec<Problem> {
         }
         problems.extend(findings.into_iter().filter_map(|f| placed(document, f)));
     }
+    problems.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
     problems
 }
 
@@ -164,7 +172,7 @@ fn moves(plan: &Plan, route: &Route, findings: &mut Vec<Finding>) {
     }
 }
 
-fn shifts(plan: &Plan) -> impl Iterator<Item = (usize, Weight, std::time::Duration)> + '_ {
+fn shifts(plan: &Plan) -> impl Iterator<Item = (usize, Weight, Duration)> + '_ {
     plan.steps.iter().enumerate().filter_map(|(i, step)| match step {
         Step::Shift { to, bake } => Some((i, *to, *bake)),
         Step::Gate(_) | Step::Hook(_) => None,
@@ -193,16 +201,9 @@ fn ladder(plan: &Plan, findings: &mut Vec<Finding>) {
 
 /// Steps whose bake is too short for a doubling of the usual failures to be told from chance.
 fn sight(plan: &Plan, route: &Route, findings: &mut Vec<Finding>) {
-    let Some(traffic) = route.traffic else { return };
-    let compares = |c: &&Check| c.tolerate.is_some() && c.numbers == Numbers::Route;
-    let tolerance = match &plan.checks[..] {
-        [] => route.count.as_ref().map(|_| crate::judge::Tolerance::default()),
-        checks => checks.iter().find(compares).and_then(|c| c.tolerate),
-    };
-    let Some(tolerance) = tolerance else { return };
-    let see = |(step, to, bake): (usize, Weight, std::time::Duration)| {
-        let full = to == Weight::FULL && plan.hold_back != Weight::ZERO;
-        let weight = if full { plan.hold_back.complement() } else { to };
+    let (Some(traffic), Some(tolerance)) = (route.traffic, tolerated(plan, route)) else { return };
+    let see = |(step, to, bake)| {
+        let weight = plan.baked(to);
         (step, weight, bake, planning::sight(weight, traffic, tolerance, 2.0))
     };
     let blind = shifts(plan).map(see).filter(|(_, weight, bake, sight)| {
@@ -226,7 +227,16 @@ fn sight(plan: &Plan, route: &Route, findings: &mut Vec<Finding>) {
     findings.push(found);
 }
 
-fn note(weight: Weight, bake: std::time::Duration, sight: Option<Sight>) -> String {
+/// What the first check on the route's own numbers tolerates: `traffic` says nothing of other counters.
+fn tolerated(plan: &Plan, route: &Route) -> Option<Tolerance> {
+    let compares = |c: &&Check| c.tolerate.is_some() && c.numbers == Numbers::Route;
+    match &plan.checks[..] {
+        [] => route.count.as_ref().map(|_| Tolerance::default()),
+        checks => checks.iter().find(compares)?.tolerate,
+    }
+}
+
+fn note(weight: Weight, bake: Duration, sight: Option<Sight>) -> String {
     let takes = match sight {
         Some(s) => format!("{} ({} canary requests)", human(s.takes), thousands(s.requests)),
         None => "for ever: it is tolerated".to_owned(),

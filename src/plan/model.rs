@@ -234,14 +234,18 @@ pub struct Program {
     pub baseline: String,
 }
 
+impl Plan {
+    /// The weight that a shift to `to` bakes at. Only the last shift of a plan is to 100 %.
+    pub fn baked(&self, to: Weight) -> Weight {
+        if to == Weight::FULL { self.hold_back.complement() } else { to }
+    }
+}
+
 impl Program {
     /// The weight a shift bakes at: the last 100 % holds back a share for the baseline, so that there is a control.
     pub fn baked_weight(&self, step: usize) -> Option<Weight> {
         match self.plan.steps.get(step)? {
-            Step::Shift { to, .. } if *to == Weight::FULL && self.is_last_shift(step) => {
-                Some(self.plan.hold_back.complement())
-            }
-            Step::Shift { to, .. } => Some(*to),
+            Step::Shift { to, .. } => Some(self.plan.baked(*to)),
             Step::Gate(_) | Step::Hook(_) => None,
         }
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::domain::Side;
 
-use super::fill::fill;
+use super::fill::{fill, fill_json, fill_url};
 use super::lint::{Finding, lint};
-use super::model::{Plan, Program, Route};
+use super::model::{Hook, Plan, Program, Route};
 use super::near::nearest;
 use super::problem::{Severity, quoted};
 use super::read_checks::default_check;
@@ -110,4 +110,17 @@ fn with_default_check(plan: &Plan, route: &Route) -> Plan {
         plan.checks.extend(default_check());
     }
     plan
+}
+
+impl Program {
+    /// The address and body of a hook with its `$name`s filled in: the inputs, then what `running` knows of
+    /// [`RUNTIME_NAMES`](super::RUNTIME_NAMES). A name that neither knows stays as written.
+    pub fn call(
+        &self,
+        hook: &Hook,
+        running: impl Fn(&str) -> Option<String>,
+    ) -> (String, Option<serde_json::Value>) {
+        let value = |name: &str| self.inputs.get(name).cloned().or_else(|| running(name));
+        (fill_url(&hook.call, value), hook.body.as_ref().map(|body| fill_json(body, &value)))
+    }
 }

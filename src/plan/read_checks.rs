@@ -6,7 +6,7 @@ use crate::domain::Name;
 use crate::judge::{Limit, LimitAction, LimitKind, Tolerance};
 
 use super::fields::Fields;
-use super::keys::CHECK;
+use super::keys_plan::CHECK;
 use super::model::{Check, Numbers, SourceRef};
 use super::problem::Sink;
 use super::read_route::{prometheus, query, source};

@@ -2,6 +2,7 @@
 
 use crate::domain::Name;
 
+use super::arm::tells_arms_apart;
 use super::capability;
 use super::fields::Fields;
 use super::model::{ArmLabel, Count, Route, SourceRef, Splitter, Traffic};
@@ -120,7 +121,7 @@ pub(super) fn prometheus() -> SourceRef {
 /// A query must say where the arm goes, or both arms would read the same numbers.
 pub(super) fn query(f: Fields<'_>, key: &str, sink: &mut Sink<'_>) -> Option<String> {
     let text = f.text(key)?;
-    if !text.contains(super::arm::MARK) {
+    if !tells_arms_apart(&text) {
         let mend = "write `{$arm}` after the counter's name, or `{$arm, code=~\"5..\"}`";
         sink.error(f.at(key), format!("`{key}` does not tell the arms apart"), mend);
     }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::domain::Weight;
 
 use super::fields::{Fields, json};
+use super::keys_plan::SHIFT;
 use super::model::{Gate, GateTimeout, Hook, Step};
 use super::problem::{Place, Sink};
+use super::shape::has_later;
 use super::yaml::Node;
 
 const GATE_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
@@ -59,6 +61,10 @@ fn check_last(shifts: &[(Place, Weight)], at: Place, sink: &mut Sink<'_>) {
 }
 
 fn step(f: Fields<'_>, bake: Duration) -> Option<Step> {
+    // A shift for a segment alone is another ladder than the one that must rise.
+    if has_later(f.0, &SHIFT) {
+        return None;
+    }
     if f.node("shift").is_some() {
         let bake = f.length("bake").unwrap_or(bake);
         return f.percent("shift").map(|to| Step::Shift { to, bake });

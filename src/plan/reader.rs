@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::fields::{Fields, is_plan};
-use super::keys::{PLAN, ROUTE};
+use super::keys_plan::PLAN;
+use super::keys_route::ROUTE;
 use super::model::{Plan, Route};
 use super::problem::{Place, Problem, Severity, Sink};
 use super::yaml::{Node, Tree, parse};
@@ -29,7 +30,7 @@ pub struct Read {
 }
 
 /// One valid document and the text it was read from: a revision stores both.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Document {
     pub body: Body,
     pub text: String,

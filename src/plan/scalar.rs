@@ -95,7 +95,7 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
 pub(super) fn url(text: &str) -> Result<(), String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let fits = |rest: &str| {
-        !rest.is_empty()
+        (1..=2000).contains(&rest.len())
             && !rest.starts_with(['/', ':', '?', '#'])
             && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
     };

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{Kind, Need, PLAN, ROUTE, Table};
+use super::keys::{Kind, Need, Table};
+use super::keys_plan::PLAN;
+use super::keys_route::ROUTE;
 
 /// JSON Schema 2020-12 of one document: a plan when it has `plan`, else a route.
 pub fn schema() -> Value {

@@ -157,7 +157,7 @@ fn check_named(key: &str, node: &Node, of: &Kind, what: &str, sink: &mut Sink<'_
 }
 
 fn check_word(key: &str, node: &Node, now: &[&str], later: &[&str], sink: &mut Sink<'_>) {
-    let choice = now.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(" or ");
+    let choice = one_of(now);
     match node.text() {
         Some(text) if now.contains(&text) => {}
         Some(text) if later.contains(&text) => {
@@ -177,11 +177,31 @@ fn check_word(key: &str, node: &Node, now: &[&str], later: &[&str], sink: &mut S
     }
 }
 
+/// `a`, `b` or `c`.
+fn one_of(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|w| format!("`{w}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
 fn check_scalar(key: &str, node: &Node, kind: &Kind, sink: &mut Sink<'_>) {
     let Some(text) = node.text() else {
         return wrong_type(key, node, kind, sink);
     };
-    let told = match kind {
+    if let Err(mend) = check_text(key, text, kind) {
+        sink.error(node.at, format!("`{key}` cannot be {}", quoted(text)), mend);
+    }
+}
+
+fn check_text(key: &str, text: &str, kind: &Kind) -> Result<(), String> {
+    // What is longer than any number, name or time is not given to their parsers, nor repeated in a mend.
+    if !matches!(kind, Kind::Text | Kind::Url) && text.len() > 200 {
+        return Err(format!("write something like `{}`", sample(key, kind)));
+    }
+    match kind {
         Kind::Name => scalar::name(text).map(|_| ()),
         Kind::Percent => scalar::percent(text).map(|_| ()),
         Kind::Points => scalar::points(text).map(|_| ()),
@@ -194,14 +214,6 @@ fn check_scalar(key: &str, node: &Node, kind: &Kind, sink: &mut Sink<'_>) {
         Kind::Url => scalar::url(text),
         Kind::Label => scalar::label(text),
         _ => scalar::text(text),
-    };
-    // What is meant as a duration or a name and is longer than any cannot be repeated in its mend.
-    let told = told.map_err(|mend| match text.len() {
-        0..=100 => mend,
-        _ => format!("write something like `{}`", sample(key, kind)),
-    });
-    if let Err(mend) = told {
-        sink.error(node.at, format!("`{key}` cannot be {}", quoted(text)), mend);
     }
 }
 

@@ -7,7 +7,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, MappedLocalTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 use cron::Schedule;
 use xxhash_rust::xxh3::xxh3_64;
@@ -46,11 +48,10 @@ fn parse_line(text: &str) -> Result<Openings, String> {
             format!("not a cron line; {SAMPLE}, fields are minute hour day month weekday")
         })
     };
-    let lines = match alternatives {
-        true => vec![line(day, "*")?, line("*", &weekday)?],
-        false => vec![line(day, &weekday)?],
-    };
-    Ok(Openings(lines))
+    if alternatives {
+        return Ok(Openings(vec![line(day, "*")?, line("*", &weekday)?]));
+    }
+    Ok(Openings(vec![line(day, &weekday)?]))
 }
 
 const SAMPLE: &str = "write one like `0 9 * * MON-FRI`";
@@ -157,12 +158,12 @@ impl Window {
     /// The next instant after `now` at which it opens (again); `None` when never, or past the year 2100.
     pub fn next_open(&self, now: Timestamp) -> Option<Timestamp> {
         let (openings, zone) = self.read()?;
-        let local = zone.from_utc_datetime(&now.utc()?.naive_utc()).naive_local();
+        let local = local(zone, now)?.naive_local();
         let instants = openings.after(local).filter_map(|t| first_instant(zone, t));
         instants.map(Timestamp::from_utc).find(|at| *at > now)
     }
 
-    /// When the opening that `now` falls into ends; `None` when it is closed.
+    /// When the opening that `now` falls into ends, a later one that overlaps it aside; `None` when it is closed.
     pub fn closes(&self, now: Timestamp) -> Option<Timestamp> {
         let ends = self.last_open(now)?.plus(self.length);
         (ends > now).then_some(ends)
@@ -170,7 +171,7 @@ impl Window {
 
     fn last_open(&self, now: Timestamp) -> Option<Timestamp> {
         let (openings, zone) = self.read()?;
-        let at = zone.from_utc_datetime(&now.utc()?.naive_utc());
+        let at = local(zone, now)?;
         let mut local = at.naive_local();
         // In the second pass of a repeated hour, later local times have been seen already.
         if let MappedLocalTime::Ambiguous(first, second) = zone.from_local_datetime(&local)
@@ -190,6 +191,12 @@ impl Window {
     fn read(&self) -> Option<(Openings, Tz)> {
         Some((parse_line(&self.open).ok()?, parse_zone(&self.timezone).ok()?))
     }
+}
+
+/// `None` in years that no calendar here knows: adding an offset there would overflow.
+fn local(zone: Tz, now: Timestamp) -> Option<DateTime<Tz>> {
+    let at = now.utc().filter(|at| (1970..=2200).contains(&at.year()))?;
+    Some(zone.from_utc_datetime(&at.naive_utc()))
 }
 
 /// The one instant a local time opens at: the first of two, or the end of the gap it fell into.

@@ -22,6 +22,7 @@ pub fn commit(
         entries: transition.entries,
         effects: transition.effects,
         at,
+        program: matches!(event, Event::Started { .. }).then(|| stored.program.clone()),
         route,
     }
 }

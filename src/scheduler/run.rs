@@ -87,8 +87,7 @@ impl Adapter {
             while let Ok(input) = inputs.try_recv() {
                 core.input(input, self.service.now());
             }
-            let ops = core.poll(self.service.now());
-            self.perform(&mut core, ops);
+            self.perform(&mut core);
         }
         self.save_instances().await;
     }
@@ -127,7 +126,18 @@ impl Adapter {
         }
     }
 
-    fn perform(&self, core: &mut Core, ops: Vec<Op>) {
+    /// Does what the core wants; showing a rollout may confirm its split, and give more to do at once.
+    fn perform(&self, core: &mut Core) {
+        loop {
+            let ops = core.poll(self.service.now());
+            if ops.is_empty() {
+                return;
+            }
+            self.perform_all(core, ops);
+        }
+    }
+
+    fn perform_all(&self, core: &mut Core, ops: Vec<Op>) {
         let mut commits = Vec::new();
         for op in ops {
             match op {

@@ -8,8 +8,8 @@ use tokio::sync::{Notify, broadcast, mpsc};
 use super::commit::commit;
 use super::core::{Input, Now};
 use crate::clock::Clock;
-use crate::domain::{Actor, Generation, Name, Reason, RolloutName, Timestamp};
-use crate::engine::{Command, Event, Phase, State, decide};
+use crate::domain::{Actor, Generation, Name, RolloutName, Timestamp};
+use crate::engine::{Command, Event, Phase, decide};
 use crate::plan::Program;
 use crate::store::{Commit, Committed, Kill, RouteRow, Store, StoreError, Stored};
 use crate::traffic::{Feed, Wished};
@@ -197,7 +197,7 @@ impl Service {
     fn publish(&self, commit: &Commit, program: &Program) {
         let route = &program.route.name;
         let known = self.inner.feed.wished(route);
-        let yields = yields(&commit.state);
+        let yields = commit.state.yields;
         let Some(change) = &commit.route else {
             if let Some(known) = known.filter(|w| w.yields != yields) {
                 self.inner.feed.publish(Wished { yields, ..known });
@@ -286,7 +286,7 @@ impl Service {
                 Some(name) => self.inner.store.rollout(name).await?,
                 None => None,
             };
-            self.publish_row(row, holder.is_some_and(|s| yields(&s.state)));
+            self.publish_row(row, holder.is_some_and(|s| s.state.yields));
         }
         self.inner.feed.loaded();
         Ok(())
@@ -307,11 +307,6 @@ impl Service {
             yields,
         });
     }
-}
-
-/// A hand that lowered the canary is respected while the rollout is paused for it.
-fn yields(state: &State) -> bool {
-    matches!(&state.phase, Phase::Paused { because: Reason::HandEdit { .. }, .. })
 }
 
 /// What waited in a queue learns only now which side is idle, and what the other one serves.

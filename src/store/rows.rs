@@ -31,6 +31,8 @@ pub struct Commit {
     pub entries: Vec<Entry>,
     pub effects: Vec<Effect>,
     pub at: Timestamp,
+    /// Set when a rollout begins: only then does it know which side is idle.
+    pub program: Option<Arc<Program>>,
     /// Set where the wish, the sides or the ownership of the route change.
     pub route: Option<RouteChange>,
 }

@@ -139,3 +139,113 @@ fn fail(
 ) -> Response {
     (status, axum::Json(Failure { key, error_code, error_details })).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::super::testing::{OneToken, TOKEN, call, feed_of, search_flag, shop};
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::domain::Timestamp;
+
+    fn flag(percent: u32) -> Feed {
+        feed_of(Wished { splitter: search_flag(), ..shop(3, percent) })
+    }
+
+    async fn evaluate(feed: &Feed, key: &str, body: impl Into<Body>) -> String {
+        let router = router(feed.clone(), Arc::new(OneToken));
+        let uri = format!("/ofrep/v1/evaluate/flags/{key}");
+        let request = axum::http::Request::post(uri).header("x-api-key", TOKEN);
+        call(&router, request.body(body.into()).unwrap()).await
+    }
+
+    /// What a client learns: status, variant and reason, or the error's code.
+    #[track_caller]
+    fn check(answer: &str, expect: &str) {
+        let (status, rest) = answer.split_once('\n').unwrap();
+        let (kind, body) = rest.split_once('\n').unwrap();
+        assert_eq!(kind, "application/json", "{answer}");
+        let body: Value = serde_json::from_str(body).unwrap();
+        let word = |field: &str| body[field].as_str().map(str::to_owned);
+        let found = match word("errorCode") {
+            Some(code) => {
+                assert!(word("errorDetails").is_some() && word("key").is_some(), "{answer}");
+                code
+            }
+            None => {
+                assert_eq!(body["value"], body["variant"], "{answer}");
+                format!("{} {}", word("variant").unwrap(), word("reason").unwrap())
+            }
+        };
+        assert_eq!(format!("{status} {found}"), expect);
+    }
+
+    #[tokio::test]
+    async fn an_answer_holds_all_that_clients_choke_on_without() {
+        let answer = evaluate(&flag(50), "search-v2", r#"{"context":{"user_id":"u1"}}"#).await;
+        assert_eq!(
+            answer,
+            "200\napplication/json\n{\"key\":\"search-v2\",\"reason\":\"SPLIT\",\"variant\":\"v2\",\
+             \"value\":\"v2\",\"metadata\":{\"route\":\"shop\",\"hash\":\"xxh3-v1\"}}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_missing_unit_gets_the_baseline() {
+        let feed = flag(99);
+        for body in ["", "{}", "{\"context\":null}", "{\"context\":{\"user_id\":\"\"}}"] {
+            check(&evaluate(&feed, "search-v2", body).await, "200 v1 DEFAULT");
+        }
+        check(&evaluate(&flag(100), "search-v2", "").await, "200 v2 STATIC");
+        check(&evaluate(&flag(0), "search-v2", "").await, "200 v1 STATIC");
+    }
+
+    #[tokio::test]
+    async fn the_routes_own_attribute_comes_before_the_targeting_key() {
+        let feed = flag(50);
+        let answer = async |context: &str| {
+            evaluate(&feed, "search-v2", format!("{{\"context\":{context}}}")).await
+        };
+        let rows = [
+            (r#"{"user_id":"u2"}"#, "200 v1 SPLIT"),
+            (r#"{"user_id":"u1"}"#, "200 v2 SPLIT"),
+            (r#"{"user_id":"u1","targetingKey":"u2"}"#, "200 v2 SPLIT"),
+            (r#"{"targetingKey":"u1"}"#, "200 v2 SPLIT"),
+            (r#"{"user_id":true,"targetingKey":"u1"}"#, "200 v2 SPLIT"),
+        ];
+        for (context, expect) in rows {
+            check(&answer(context).await, expect);
+        }
+        assert_eq!(answer(r#"{"user_id":42}"#).await, answer(r#"{"user_id":"42"}"#).await);
+    }
+
+    #[tokio::test]
+    async fn an_arm_without_a_label_is_called_what_it_is() {
+        let labels = [None, None];
+        let feed = feed_of(Wished { splitter: search_flag(), labels, ..shop(3, 100) });
+        check(&evaluate(&feed, "search-v2", "").await, "200 canary STATIC");
+    }
+
+    #[tokio::test]
+    async fn every_error_says_which_and_why() {
+        let feed = flag(50);
+        check(&evaluate(&feed, "nope", "{}").await, "404 FLAG_NOT_FOUND");
+        check(&evaluate(&feed, "shop", "{}").await, "404 FLAG_NOT_FOUND");
+        check(&evaluate(&feed, "a/b%20c%25", "{}").await, "404 FLAG_NOT_FOUND");
+        check(&evaluate(&feed, "search-v2", "{").await, "400 PARSE_ERROR");
+        check(&evaluate(&feed, "search-v2", "{\"context\":[]}").await, "400 INVALID_CONTEXT");
+        check(&evaluate(&feed, "search-v2", "[".repeat(60_000)).await, "400 PARSE_ERROR");
+        check(&evaluate(&feed, "search-v2", vec![b' '; BODY_LIMIT + 1]).await, "413 GENERAL");
+        let clock = ManualClock::new(Timestamp::from_micros(1));
+        let starting = Feed::new(Arc::new(clock), Vec::new());
+        check(&evaluate(&starting, "search-v2", "{}").await, "503 PROVIDER_NOT_READY");
+    }
+
+    #[tokio::test]
+    async fn a_bad_token_is_told_nothing() {
+        let router = router(flag(50), Arc::new(OneToken));
+        let request = axum::http::Request::post("/ofrep/v1/evaluate/flags/search-v2");
+        assert_eq!(call(&router, request.body(Body::empty()).unwrap()).await, "401\n-\n");
+    }
+}

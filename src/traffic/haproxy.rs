@@ -97,3 +97,33 @@ fn seed(route: &str) -> u32 {
     hasher.write(route.as_bytes());
     u32::try_from(hasher.finish() >> 33).unwrap_or(7)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::testing::{OneToken, feed_of, get, shop};
+    use super::*;
+    use crate::domain::Side;
+
+    const ASK: &str = "/haproxy/v1/splits?route=shop&node=a&boot=1&wait=0";
+
+    #[tokio::test]
+    async fn the_script_is_told_a_split_in_two_lines() {
+        let feed = feed_of(Wished { serving: Side::B, ..shop(7, 75) });
+        let router = router(Desk { feed, auth: Arc::new(OneToken) });
+        let first = get(&router, &format!("{ASK}&have=&share=0&settled=0")).await;
+        assert_eq!(first, "200\ntext/plain\n7\nshop 750000 1000000\n");
+        let again = format!("{ASK}&have=7&share=750000&settled=1000000");
+        assert_eq!(get(&router, &again).await, "304\n-\n");
+        let unsettled = format!("{ASK}&have=7&share=750000&settled=0");
+        assert_eq!(get(&router, &unsettled).await, first, "a restart would serve the old side");
+    }
+
+    #[tokio::test]
+    async fn the_script_itself_needs_no_token() {
+        let router = router(Desk { feed: feed_of(shop(1, 0)), auth: Arc::new(OneToken) });
+        let answer = get(&router, "/haproxy/v1/tidegate.lua").await;
+        assert!(answer.starts_with("200\ntext/plain\n-- Tidegate for HAProxy"));
+    }
+}

@@ -18,6 +18,8 @@ mod instance;
 mod observe;
 mod pull;
 mod setup;
+#[cfg(test)]
+mod testing;
 
 pub use confirm::{Confirmation, SILENT_AFTER};
 pub use desk::{HOLD, ProviderAuth};

@@ -91,3 +91,93 @@ async fn split(
     let headers = [(header::CACHE_CONTROL, "no-store")];
     Ok((headers, axum::Json(Document::of(&wished))).into_response())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::body::Body;
+    use axum::http::Request;
+
+    use super::super::feed::Feed;
+    use super::super::testing::{OneToken, TOKEN, call, feed_of, get, name, search_flag, shop};
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::domain::Timestamp;
+
+    const ASK: &str = "/pull/v1/splits/shop?node=a&boot=1&wait=0";
+
+    fn served(feed: &Feed) -> Router {
+        router(Desk { feed: feed.clone(), auth: Arc::new(OneToken) })
+    }
+
+    #[tokio::test]
+    async fn the_document_says_all_a_program_needs() {
+        let feed = feed_of(Wished { serving: Side::B, splitter: search_flag(), ..shop(7, 75) });
+        assert_eq!(
+            get(&served(&feed), ASK).await,
+            "200\napplication/json\n\
+             {\"route\":\"shop\",\"generation\":7,\"sides\":[\"a\",\"b\"],\"serving\":\"b\",\
+             \"share_ppm\":750000,\"settled_ppm\":1000000,\"canary_ppm\":250000,\
+             \"baseline\":\"v2\",\"canary\":\"v1\",\"hash\":\"xxh3-v1\",\"salt\":\"shop\",\"unit\":\"user_id\"}"
+        );
+    }
+
+    #[tokio::test]
+    async fn who_has_the_newest_is_told_nothing() {
+        let feed = feed_of(shop(7, 50));
+        assert_eq!(get(&served(&feed), &format!("{ASK}&have=7&share=500000")).await, "304\n-\n");
+    }
+
+    #[tokio::test]
+    async fn only_the_port_of_the_metrics_is_the_callers_word() {
+        let feed = feed_of(shop(7, 50));
+        get(&served(&feed), &format!("{ASK}&metrics_port=8405")).await;
+        let metrics = feed.instances(&name("shop"))[0].metrics.clone();
+        assert_eq!(metrics.as_deref(), Some("http://10.0.0.7:8405/metrics"));
+    }
+
+    #[track_caller]
+    fn problem(answer: &str, status: u16, detail: &str) {
+        let kind = format!("{status}\napplication/problem+json\n");
+        assert!(answer.starts_with(&kind) && answer.contains(detail), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn what_makes_no_sense_is_named_and_recorded_nowhere() {
+        let feed = feed_of(shop(7, 50));
+        let router = served(&feed);
+        let rows = [
+            ("/pull/v1/splits/shop?boot=1", 400, "`node` must be"),
+            ("/pull/v1/splits/shop?node=a", 400, "`boot` must be"),
+            ("/pull/v1/splits/shop?node=a%0ab&boot=1", 400, "`node` must be"),
+            ("/pull/v1/splits/shop?node=a&boot=1&have=x", 400, "`have` is not a number"),
+            ("/pull/v1/splits/shop?node=a&boot=1&share=1000001", 400, "0 to 1000000"),
+            ("/pull/v1/splits/shop?node=a&boot=1&metrics_port=70000", 400, "`metrics_port`"),
+            ("/pull/v1/splits/nope?node=a&boot=1", 404, "no route `nope`"),
+            ("/pull/v1/splits/%2e%2e?node=a&boot=1", 404, "no route"),
+        ];
+        for (uri, status, detail) in rows {
+            problem(&get(&router, uri).await, status, detail);
+        }
+        assert_eq!(feed.instances(&name("shop")), []);
+    }
+
+    #[tokio::test]
+    async fn without_a_good_token_nothing_is_acknowledged() {
+        let feed = feed_of(shop(7, 50));
+        for token in ["", "Bearer wrong", "Basic secret", TOKEN] {
+            let request = Request::get(ASK).header("authorization", token);
+            let answer = call(&served(&feed), request.body(Body::empty()).unwrap()).await;
+            problem(&answer, 401, "send a token");
+        }
+        assert_eq!(feed.instances(&name("shop")), []);
+    }
+
+    #[tokio::test]
+    async fn before_all_routes_are_known_none_is_unknown() {
+        let clock = ManualClock::new(Timestamp::from_micros(1));
+        let feed = Feed::new(Arc::new(clock), Vec::new());
+        problem(&get(&served(&feed), ASK).await, 503, "starting");
+    }
+}

@@ -53,3 +53,53 @@ curl -H 'Content-Type: application/json' -d '{{\"context\":{{\"targetingKey\":\"
 "
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::Name;
+    use crate::plan::ArmLabel;
+
+    /// Every text names the route's own words; that HAProxy's works is shown by tests/providers.
+    #[track_caller]
+    fn check(split: Splitter, expect: &[&str]) {
+        let arm = ArmLabel { label: "version".to_owned(), baseline: None, canary: None };
+        let route = Route {
+            name: Name::new("shop").unwrap(),
+            labels: BTreeMap::new(),
+            split,
+            arm,
+            count: None,
+            serves: None,
+            used_by: Vec::new(),
+            dashboard: None,
+            traffic: None,
+        };
+        let text = setup(&route, "http://tidegate:7402");
+        for word in expect {
+            assert!(text.contains(word), "no `{word}` in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn each_splitter_is_told_how_to_follow() {
+        let sides = ["be_old".to_owned(), "be_new".to_owned()];
+        check(
+            Splitter::Haproxy { instances: 3, sides },
+            &["setenv TIDEGATE_URL http://tidegate:7402\n", "use_backend be_new if", "str(shop)"],
+        );
+        let unit = Some("order_id".to_owned());
+        check(
+            Splitter::Pull { instances: 3, unit },
+            &["http://tidegate:7402/pull/v1/splits/shop?node=", "for each order_id:"],
+        );
+        let flag = Name::new("search-v2").unwrap();
+        check(
+            Splitter::Flag { flag, unit: "user_id".to_owned() },
+            &["OFREP_ENDPOINT=http://tidegate:7402\n", "/ofrep/v1/evaluate/flags/search-v2"],
+        );
+        check(Splitter::Observe, &["somebody else moves its traffic", "`version`"]);
+    }
+}

@@ -1,7 +1,7 @@
 //! The laws of a provider. Each takes a world of its own, where side A serves everybody at generation 1.
 
 use tidegate::domain::{Side, Weight};
-use tidegate::traffic::FeedEvent;
+use tidegate::traffic::{FeedEvent, Wished};
 
 use crate::subjects::{Subject, World, wished};
 use crate::support::{load::Load, until};
@@ -141,6 +141,36 @@ pub async fn a_hand_that_raises_is_undone<S: Subject>(mut world: World<S>) {
     world.confirms().await;
     world.subject.hand(900_000).await;
     assert_eq!(world.next_hand_edit().await, Weight::from_ppm(900_000).unwrap());
+    world.follows(250_000).await;
+    world.confirms().await;
+    assert_eq!(world.hand_edits(), []);
+}
+
+/// The edit was not known when the raise was decided: it must not be lost.
+pub async fn a_hand_beats_a_raise_on_its_way<S: Subject>(mut world: World<S>) {
+    world.wish(2, 250_000, Side::A);
+    world.confirms().await;
+    world.polls_again().await;
+    world.subject.hand(10_000).await;
+    world.wish(3, 500_000, Side::A);
+    assert_eq!(world.next_hand_edit().await, Weight::from_ppm(10_000).unwrap());
+    world.polls_again().await;
+    world.follows(10_000).await;
+    assert!(!world.confirmed());
+}
+
+pub async fn a_pause_respects_the_hand_and_its_end_overrules_it<S: Subject>(mut world: World<S>) {
+    world.wish(2, 250_000, Side::A);
+    world.confirms().await;
+    world.subject.hand(10_000).await;
+    world.next_hand_edit().await;
+    world.feed.publish(Wished { yields: true, ..wished::<S>(2, 250_000, Side::A) });
+    let before = world.instance().boot;
+    world.subject.restart().await;
+    until("the new start polls", async || (world.instance().boot != before).then_some(())).await;
+    world.polls_again().await;
+    world.follows(0).await;
+    world.wish(2, 250_000, Side::A);
     world.follows(250_000).await;
     world.confirms().await;
     assert_eq!(world.hand_edits(), []);

@@ -35,6 +35,8 @@ conformance! {
     no_request_is_dropped_under_load
     a_hand_that_lowers_stands
     a_hand_that_raises_is_undone
+    a_hand_beats_a_raise_on_its_way
+    a_pause_respects_the_hand_and_its_end_overrules_it
     who_is_in_stays_in
 }
 
@@ -50,6 +52,8 @@ conformance! {
     three_releases_in_a_row
     a_hand_that_lowers_stands
     a_hand_that_raises_is_undone
+    a_hand_beats_a_raise_on_its_way
+    a_pause_respects_the_hand_and_its_end_overrules_it
 }
 
 // Flag clients keep no split: each answer is asked for, so there is nothing to restart, to acknowledge or to edit.
@@ -66,6 +70,11 @@ conformance! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_observed_route_is_confirmed_and_told_to_nobody() {
     Observed::check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_that_is_told_to_finish_does() {
+    HaproxyFollower::check_soft_stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -169,6 +169,13 @@ impl HaproxyFollower {
         Self { haproxy: Haproxy::start(config).await, _upstreams: upstreams }
     }
 
+    /// A held poll must not keep the old process of a reload alive.
+    pub async fn check_soft_stop() {
+        let mut world = World::<Self>::start().await;
+        world.polls_again().await;
+        world.subject.haproxy.finish().await;
+    }
+
     pub async fn check_refused() {
         let feed = feed::<Self>(wished::<Self>(2, 500_000, Side::A), Vec::new());
         let provider = Provider::start(&feed).await;

@@ -8,7 +8,7 @@ use tidegate::engine::{Effect, Phase};
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{
     Answered, Applied, Committed, Flush, InstanceRow, Kill, ListFilter, PushBatch, PushedCount,
-    PushedDelta, Role, Started, Store, StoreError, TokenRow, chain,
+    PushedDelta, Role, RouteChange, Started, Store, StoreError, Stored, TokenRow, chain,
 };
 
 use crate::fixtures::*;
@@ -168,14 +168,11 @@ async fn commits_of_one_rollout_in_one_batch_follow_each_other(store: &dyn Store
     take.route = Some(shift(&row, Some(&one.name), 5));
     let mut give = commit(&one, reverted(), "reverted");
     give.expected_version = 2;
-    let free = tidegate::store::RouteChange {
-        expected: Generation(1),
-        generation: Generation(2),
-        ..shift(&row, None, 0)
-    };
+    let free =
+        RouteChange { expected: Generation(1), generation: Generation(2), ..shift(&row, None, 0) };
     give.route = Some(free.clone());
     let mut next = commit(&two, shifting(), "shift");
-    next.route = Some(tidegate::store::RouteChange {
+    next.route = Some(RouteChange {
         expected: Generation(2),
         generation: Generation(3),
         holder: Some(two.name.clone()),
@@ -230,22 +227,27 @@ async fn a_flush_writes_no_line(store: &dyn Store) {
     );
 }
 
-/// More than one chunk of every size.
+/// Several chunks of several sizes, and four commits of each rollout in a row.
 async fn batches_of_any_size_are_whole(store: &dyn Store) {
     let mut all = Vec::new();
-    for number in 0..300 {
+    for number in 0..75 {
         let text = format!("r{number}");
         all.push(started(store, &text, &route(&text)).await);
     }
-    let batch = all.iter().map(|r| commit(r, baking(1), "bake")).collect();
+    let mut batch = Vec::new();
+    for version in 1..=4 {
+        let at_version = |r: &Stored| Stored { version, ..r.clone() };
+        batch.extend(all.iter().map(|r| commit(&at_version(r), baking(1), "bake")));
+    }
     let committed = store.commit(batch).await.unwrap();
-    assert_eq!(committed, vec![Committed::Stored(2); 300]);
+    let expected: Vec<Committed> = (0..300).map(|i| Committed::Stored(2 + i / 75)).collect();
+    assert_eq!(committed, expected);
     let live = store.live(at(0)).await.unwrap();
-    assert_eq!(live.len(), 300);
-    assert!(live.iter().all(|r| r.version == 2 && r.state.phase == baking(1)));
-    for one in [&all[0], &all[255], &all[299]] {
+    assert_eq!(live.len(), 75);
+    for one in live {
+        assert_eq!((one.version, one.state.phase), (5, baking(1)));
         let lines = store.journal(&one.name, 0, 9).await.unwrap();
-        assert_eq!((lines.len(), chain::verify(&one.name, &lines)), (2, Ok(())));
+        assert_eq!((lines.len(), chain::verify(&one.name, &lines)), (5, Ok(())));
     }
 }
 
@@ -283,7 +285,7 @@ async fn routes_keep_who_serves(store: &dyn Store) {
     let one = started(store, "shop", &road).await;
     let mut swap = commit(&one, shifting(), "shift");
     let change = shift(&new, Some(&one.name), 100);
-    swap.route = Some(tidegate::store::RouteChange { serving: Side::B, ..change });
+    swap.route = Some(RouteChange { serving: Side::B, ..change });
     commit_one(store, swap).await;
     road.dashboard = Some("https://dash.example".to_owned());
     assert_eq!(store.apply_route(&road, at(2)).await.unwrap(), Applied::Held(one.name.clone()));
@@ -414,8 +416,9 @@ async fn a_pushed_batch_counts_once(store: &dyn Store) {
     let counted = [row("v1", 200, 2), row("v2", 15, 2)];
     assert_eq!(store.pushed(&name("road")).await.unwrap(), counted);
     let too_much = store.push(&batch("three", delta(u64::MAX, 0))).await;
-    assert!(too_much.is_err(), "a count that overflows is refused, batch id and all");
+    assert!(too_much.is_err(), "a count that overflows is refused");
     assert_eq!(store.pushed(&name("road")).await.unwrap(), counted);
+    assert!(store.push(&batch("three", delta(1, 0))).await.unwrap(), "and its batch id forgotten");
 }
 
 async fn tokens_are_found_until_revoked(store: &dyn Store) {

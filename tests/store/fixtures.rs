@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use tidegate::domain::{Actor, Generation, Name, Reason, RolloutName, Side, Timestamp, Weight};
 use tidegate::engine::{Effect, Entry, Latch, Memory, Phase, Point, State, Wish};
+use tidegate::judge::Evidence;
 use tidegate::plan::{
     ArmLabel, IfBusy, OnDoubt, OnRegression, Plan, Program, Route, RouteRef, Splitter, Step,
 };
@@ -77,8 +78,12 @@ pub fn state(phase: Phase) -> State {
         finding: None,
         doubt: None,
         silent: Duration::ZERO,
-        second_life: false,
+        begins_at: 0,
+        lives: 0,
+        journalled_at: at(0),
         swapped: false,
+        began_at: None,
+        yields: false,
     }
 }
 
@@ -86,11 +91,13 @@ pub fn state(phase: Phase) -> State {
 pub fn memory(looks: u64) -> Memory {
     let point = Point { at: at(3), value: 0.1 + 0.2 + looks as f64 };
     Memory {
-        evidence: Default::default(),
+        evidence: Evidence::new(&[]),
         until: Some(at(3)),
         generation: Generation(0),
         looks,
-        last: BTreeMap::from([("0/canary/requests".to_owned(), point)]),
+        harm: Some(0.000_123),
+        last: BTreeMap::from([("0/push requests".to_owned(), point)]),
+        judgement: None,
     }
 }
 
@@ -138,6 +145,7 @@ pub fn commit(stored: &Stored, phase: Phase, kind: &str) -> Commit {
         entries: vec![entry(kind, stored.version)],
         effects: Vec::new(),
         at: at(stored.version),
+        program: None,
         route: None,
     }
 }

@@ -150,6 +150,12 @@ impl Haproxy {
         assert!(ready(&mut self.process, self.ports[0]).await, "no restart:\n{}", self.log());
     }
 
+    /// What a reload tells the old process: end once nothing is under way. Waits until it has.
+    pub async fn finish(&mut self) {
+        signal(self.process.id(), libc::SIGUSR1);
+        until("HAProxy has finished", async || self.process.has_ended().then_some(())).await;
+    }
+
     /// Stops it where it is, without ending it, and lets it go on.
     pub fn freeze(&self, frozen: bool) {
         signal(self.process.id(), if frozen { libc::SIGSTOP } else { libc::SIGCONT });

@@ -19,7 +19,7 @@ mod tests;
 pub use explain::explain;
 pub use now::now;
 pub use plan::{plan, start_text};
-pub use route::{kill, route, token};
+pub use route::{kill, role, route, token};
 
 use self::standing::{Standing, standing};
 use super::views::{

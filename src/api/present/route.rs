@@ -60,7 +60,7 @@ pub fn token(row: &TokenRow) -> TokenView {
     }
 }
 
-pub(in crate::api) fn role(role: Role) -> &'static str {
+pub fn role(role: Role) -> &'static str {
     match role {
         Role::Viewer => "viewer",
         Role::Provider => "provider",

@@ -62,3 +62,34 @@ pub struct NewTokenBody {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
 }
+
+/// `POST /api/v1/observations`: outcomes a program has seen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchBody {
+    /// The sender's own id, up to 200 characters: sent again, it is not counted again.
+    pub batch: String,
+    pub route: String,
+    pub observations: Vec<ObservationBody>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservationBody {
+    /// The arm's label, letter by letter as the rollout has it.
+    pub arm: String,
+    /// `ok` or `failed`.
+    pub outcome: String,
+    /// How many of these; one when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<f64>,
+}
+
+/// What `POST /api/v1/observations` answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CountedAnswer {
+    /// False: this batch was counted before, and nothing changed.
+    pub counted: bool,
+}

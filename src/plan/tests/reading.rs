@@ -63,6 +63,10 @@ fn what_comes_later_is_named_as_such() {
         "5:16 `on_regression: revert segment` is not supported yet",
     );
     with_steps("[{ shift: 5%, only: { a: b } }, { shift: 100% }]", "`only` is not supported yet");
+    with_steps(
+        "[{ shift: 9%, only: { a: b } }, { shift: 5% }, { shift: 100% }]",
+        "`only` is not supported yet",
+    );
     with_steps("[{ run: x, call: y }, { shift: 100% }]", "`run` is not supported yet");
     with_steps("[{ stage: shadow }, { shift: 100% }]", "`stage` is not supported yet");
     with_steps("[{ gate: { then: stop } }, { shift: 100% }]", "`then: stop` is not supported yet");
@@ -87,7 +91,7 @@ fn values_say_what_to_write_instead() {
     with_plan("hold_back: NaN", "`hold_back` cannot be `NaN`");
     with_plan("hold_back: 10", "write `10%`");
     with_plan("harm: 0.5%", "like `0.5pp`");
-    with_plan("if_busy: replace", "write `refuse` or `queue` or `supersede`");
+    with_plan("if_busy: replace", "write `refuse`, `queue` or `supersede`");
     with_plan("if_busy: supercede", "did you mean `supersede`?");
     with_plan(
         "on_silence: 5m",
@@ -236,6 +240,14 @@ fn good_documents_of_a_file_survive_bad_ones() {
     assert_eq!(read.documents[0].text, PLAN);
     assert_eq!(read.documents[1].text, format!("---\n# mine\n{ROUTE}"));
     assert_eq!(read_str(&read.documents[1].text).documents.len(), 1);
+}
+
+#[test]
+fn line_ends_and_marks_of_other_systems_are_read() {
+    let windows = format!("\u{feff}{}", PLAN.replace('\n', "\r\n"));
+    assert_eq!(plan(&windows), plan(PLAN));
+    let json = r#"{"plan": "p", "route": "r", "owner": "o", "steps": [{"shift": "5%"}, {"shift": "100%"}]}"#;
+    assert_eq!(plan(json), plan(PLAN));
 }
 
 #[test]

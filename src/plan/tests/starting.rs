@@ -40,6 +40,19 @@ fn a_start_names_both_arms_and_the_idle_side() {
 }
 
 #[test]
+fn calls_are_filled_from_inputs_and_the_running_rollout() {
+    let text = format!(
+        "{PLAN}after_revert: {{ call: https://x/$version, body: {{ since: $first_exposed_at, r: $rollout }} }}\n"
+    );
+    let program = start(&text, ROUTE, &[("version", "v4/13")], None).expect("it starts");
+    let hook = program.plan.after_revert.clone().expect("a call");
+    let (call, body) =
+        program.call(&hook, |name| (name == "rollout").then(|| "checkout#1".to_owned()));
+    assert_eq!(call, "https://x/v4%2F13");
+    assert_eq!(body, Some(serde_json::json!({ "since": "$first_exposed_at", "r": "checkout#1" })));
+}
+
+#[test]
 fn fixed_arms_need_no_input() {
     let plan = PLAN.replace("inputs: [version]\ncanary: $version\n", "");
     let route = format!("{ROUTE}arm: {{ label: variant, baseline: old, canary: new }}\n");

@@ -12,7 +12,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
 
-use super::sql::{self, Fault};
+use super::fault::Fault;
+use super::sql;
 use super::{instances, kills, outbox, plans, pushed, rollouts, routes, tokens, transitions};
 use crate::store::StoreError;
 
@@ -113,6 +114,7 @@ async fn check_statements(conn: &mut SqliteConnection) -> Result<(), StoreError>
     transitions::UPDATE.check("UPDATE", conn).await?;
     transitions::JOURNAL.check("JOURNAL", conn).await?;
     transitions::ROUTES.check("ROUTES", conn).await?;
+    transitions::PROGRAMS.check("PROGRAMS", conn).await?;
     transitions::OUTBOX.check("OUTBOX", conn).await?;
     instances::SAVE.check("SAVE", conn).await?;
     pushed::ADD.check("ADD", conn).await

@@ -1,3 +1,4 @@
+use super::super::testing::{name, search_flag, share, shop};
 use super::*;
 use crate::clock::ManualClock;
 use crate::domain::Timestamp;
@@ -61,28 +62,6 @@ impl World {
 
     fn confirmed(&self) -> bool {
         self.feed.confirmation(&name("shop")).unwrap().confirmed
-    }
-}
-
-fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
-}
-
-fn share(percent: u32) -> Share {
-    Share::from_ppm(percent * 10_000).unwrap()
-}
-
-fn shop(generation: i64, percent: u32) -> Wished {
-    Wished {
-        route: name("shop"),
-        generation: Generation(generation),
-        share: share(percent),
-        serving: Side::A,
-        labels: [Some("v1".to_owned()), Some("v2".to_owned())],
-        splitter: Splitter::Haproxy { instances: 2, sides: ["old".to_owned(), "new".to_owned()] },
-        salt: "shop".to_owned(),
-        holder: Some("shop#1".parse().unwrap()),
-        yields: false,
     }
 }
 
@@ -312,7 +291,7 @@ async fn our_restart_forgets_nothing() {
 
 #[tokio::test]
 async fn nobody_is_waited_for_where_nobody_polls() {
-    for splitter in [Splitter::Observe, flag()] {
+    for splitter in [Splitter::Observe, search_flag()] {
         let mut world = World::new(Vec::new());
         world.feed.publish(Wished { splitter, ..shop(4, 10) });
         assert_eq!(world.said(), ["ack 4"]);
@@ -323,15 +302,11 @@ async fn nobody_is_waited_for_where_nobody_polls() {
 #[tokio::test]
 async fn a_snapshot_of_flags_does_not_change() {
     let world = World::new(Vec::new());
-    world.feed.publish(Wished { splitter: flag(), ..shop(4, 10) });
+    world.feed.publish(Wished { splitter: search_flag(), ..shop(4, 10) });
     let before = world.feed.flags();
-    world.feed.publish(Wished { splitter: flag(), ..shop(5, 20) });
+    world.feed.publish(Wished { splitter: search_flag(), ..shop(5, 20) });
     assert_eq!(before[&name("search-v2")].share, share(10));
     assert_eq!(world.feed.flags()[&name("search-v2")].share, share(20));
     world.feed.remove(&name("shop"));
     assert!(world.feed.flags().is_empty());
-}
-
-fn flag() -> Splitter {
-    Splitter::Flag { flag: name("search-v2"), unit: "user_id".to_owned() }
 }

@@ -88,9 +88,14 @@ local function obey(route, have, share, body)
   return generation, settle(route, start)
 end
 
+-- After a reload the new process speaks for this host; the old one carries its last requests with the last share.
+local function leaving()
+  return tonumber(core.get_info()["Stopping"]) == 1
+end
+
 local function follow(route)
   local have = ""
-  while true do
+  while not leaving() do
     local share = map:lookup(route) or ""
     local answer, well = ask(route, have, share), true
     if answer.status == 200 then

@@ -1,0 +1,333 @@
+//! Rows: looks in, the verdict's kind and sentence out.
+
+use std::time::Duration;
+
+use super::{at_half, counts, criterion, ratio, weight};
+use crate::judge::{
+    Counts, Criterion, Evidence, Judgement, Limit, LimitAction, LimitKind, LookInput, Requests,
+    Rules, VerdictKind, look,
+};
+
+const RULES: Rules = Rules::new(100.0);
+
+/// Plays the looks; the last judgement.
+fn play(criteria: &[Criterion], looks: &[LookInput]) -> Judgement {
+    let mut evidence = Evidence::new(criteria);
+    let mut last = None;
+    for input in looks {
+        let (next, judgement) = look(&RULES, criteria, &evidence, input);
+        evidence = next;
+        last = Some(judgement);
+    }
+    last.expect("at least one look")
+}
+
+fn errors() -> Vec<Criterion> {
+    vec![criterion("errors", Some(ratio(1.1)))]
+}
+
+fn with_limit(limit: Limit) -> Vec<Criterion> {
+    vec![Criterion { limits: vec![limit], ..criterion("errors", Some(ratio(1.1))) }]
+}
+
+#[track_caller]
+fn check(criteria: &[Criterion], looks: &[LookInput], kind: VerdictKind, sentence: &str) {
+    let judgement = play(criteria, looks);
+    assert_eq!(judgement.verdict.kind(), kind, "{}", judgement.sentence());
+    assert_eq!(judgement.sentence(), sentence);
+}
+
+fn fine() -> Counts {
+    counts(10, 5_000, 10, 5_000)
+}
+
+fn bad() -> Counts {
+    counts(200, 5_000, 10, 5_000)
+}
+
+#[test]
+fn harm_is_told_with_its_numbers() {
+    let look = |c| LookInput { weight: weight(0.25), ..at_half(c) };
+    let looks = [look(counts(9, 1_700, 8, 5_000)), look(counts(30, 5_786, 22, 17_045))];
+    let criteria = [criterion("errors", Some(ratio(1.0)))];
+    check(
+        &criteria,
+        &looks,
+        VerdictKind::Regression,
+        "the canary fails 3.8x as often as the baseline: 39 of 7,486 requests against 30 of 22,045; \
+         evidence of harm 374 : 1, limit 100 : 1",
+    );
+}
+
+#[test]
+fn fewer_than_three_failures_never_revert() {
+    let input = LookInput { split: None, ..at_half(counts(2, 2, 0, 2_000_000)) };
+    let mut evidence = Evidence::new(&errors());
+    // A baseline known well lets two failures weigh more than 100 : 1.
+    (0..300).for_each(|look| evidence.learn(0, 1_000_000, 1_000 + look % 2));
+    let (_, judgement) = look(&RULES, &errors(), &evidence, &input);
+    assert!(judgement.readings[0].log_evidence.is_some_and(|log| log > judgement.log_limit));
+    assert_eq!(judgement.verdict.kind(), VerdictKind::Inconclusive);
+}
+
+#[test]
+fn health_opens_the_step_only_while_it_lasts() {
+    let healthy = vec![at_half(counts(10, 20_000, 10, 20_000)); 10];
+    check(&errors(), &healthy, VerdictKind::Pass, "no harm that the next step would not allow");
+    let mut then_ill = healthy;
+    then_ill.push(at_half(counts(60, 20_000, 10, 20_000)));
+    assert_ne!(play(&errors(), &then_ill).verdict.kind(), VerdictKind::Pass);
+}
+
+#[test]
+fn thin_data_says_what_it_needs() {
+    check(
+        &errors(),
+        &[at_half(counts(2, 500, 2, 500))],
+        VerdictKind::Inconclusive,
+        "`errors` needs about 66,000 more canary requests, 21m55s",
+    );
+}
+
+#[test]
+fn no_traffic_is_thin_and_changes_nothing() {
+    let evidence = Evidence::new(&errors());
+    let lasting = Duration::ZERO;
+    let empty = LookInput { weight: weight(0.0), lasting, ..at_half(Counts::default()) };
+    let (next, judgement) = look(&RULES, &errors(), &evidence, &empty);
+    assert_eq!(judgement.sentence(), "no traffic in either arm");
+    assert_eq!(judgement.verdict.kind(), VerdictKind::Inconclusive);
+    assert_eq!(next, evidence);
+}
+
+#[test]
+fn a_silent_canary_is_not_no_traffic() {
+    check(
+        &errors(),
+        &[at_half(counts(0, 0, 3, 400))],
+        VerdictKind::Silent,
+        "the canary is silent: about 200 requests were due, none came while the baseline served 400",
+    );
+}
+
+#[test]
+fn a_wrong_share_holds_a_healthy_canary() {
+    check(
+        &errors(),
+        &vec![at_half(counts(10, 10_000, 30, 30_000)); 10],
+        VerdictKind::Mismatch,
+        "the canary gets 25 % of 400,000 requests instead of 50 %: beyond chance",
+    );
+}
+
+#[test]
+fn senseless_numbers_are_named_and_not_counted() {
+    let evidence = Evidence::new(&errors());
+    let (next, judgement) = look(&RULES, &errors(), &evidence, &at_half(counts(9, 8, 0, 8)));
+    assert_eq!(judgement.verdict.kind(), VerdictKind::Invalid);
+    assert_eq!(judgement.sentence(), "`errors` counts more failures than requests; not counted");
+    assert_eq!(next.looks(), 0);
+    let silent_baseline = at_half(counts(3, 400, 0, 0));
+    check(
+        &errors(),
+        &[silent_baseline],
+        VerdictKind::Invalid,
+        "the baseline is silent while the canary served 400 requests",
+    );
+}
+
+#[test]
+fn a_check_without_numbers_never_passes() {
+    let mut looks = vec![at_half(counts(10, 20_000, 10, 20_000)); 10];
+    looks.push(LookInput { checks: vec![None], ..looks[0].clone() });
+    check(&errors(), &looks, VerdictKind::Blind, "no numbers for `errors` in this look");
+    looks.push(LookInput { checks: Vec::new(), ..looks[0].clone() });
+    assert_eq!(play(&errors(), &looks).verdict.kind(), VerdictKind::Blind);
+}
+
+#[test]
+fn a_canary_never_seen_never_passes() {
+    let unseen = at_half(counts(0, 0, 3, 4));
+    let looks = [LookInput { margins: Vec::new(), ..unseen }];
+    check(&errors(), &looks, VerdictKind::Inconclusive, "no canary request at this weight yet");
+}
+
+#[test]
+fn with_nothing_to_open_a_seen_canary_passes() {
+    let looks = [LookInput { margins: Vec::new(), ..at_half(counts(0, 4, 0, 4)) }];
+    assert_eq!(play(&errors(), &looks).verdict.kind(), VerdictKind::Pass);
+}
+
+#[test]
+fn senseless_margins_open_nothing() {
+    for margin in [f64::NAN, -1.0] {
+        let looks =
+            vec![
+                LookInput { margins: vec![margin], ..at_half(counts(10, 20_000, 10, 20_000)) };
+                10
+            ];
+        assert_eq!(play(&errors(), &looks).verdict.kind(), VerdictKind::Inconclusive, "{margin}");
+    }
+}
+
+#[test]
+fn without_a_comparing_check_nothing_is_judged() {
+    let limits_only = [criterion("errors", None)];
+    let sentence = "unjudged: no check compares the arms";
+    check(&limits_only, &[at_half(bad())], VerdictKind::Unjudged, sentence);
+    check(
+        &[],
+        &[LookInput { checks: Vec::new(), ..at_half(fine()) }],
+        VerdictKind::Unjudged,
+        sentence,
+    );
+}
+
+#[test]
+fn without_control_limits_alone_apply() {
+    let full = |c| LookInput { weight: weight(1.0), control: false, ..at_half(c) };
+    let sentence = "no control: the canary has all the traffic, limits alone apply";
+    check(
+        &with_limit(Limit::half_fails()),
+        &[full(counts(90, 200, 0, 0))],
+        VerdictKind::Unjudged,
+        sentence,
+    );
+    check(
+        &with_limit(Limit::half_fails()),
+        &[full(counts(150, 200, 0, 0))],
+        VerdictKind::LimitRevert,
+        "75 % of the canary's requests failed (150 of 200), limit 50 % broken for 10 s",
+    );
+}
+
+#[test]
+fn a_limit_without_numbers_did_not_hold() {
+    let input = LookInput {
+        weight: weight(1.0),
+        control: false,
+        checks: vec![None],
+        ..at_half(counts(1, 200, 0, 0))
+    };
+    let sentence = "no numbers for `errors` in this look";
+    check(&with_limit(Limit::half_fails()), &[input], VerdictKind::Blind, sentence);
+}
+
+#[test]
+fn a_canary_taken_to_zero_is_not_silent() {
+    let silent = at_half(counts(0, 0, 3, 400));
+    let off = LookInput { weight: weight(0.0), ..silent.clone() };
+    let judgement = play(&errors(), &[silent, off]);
+    assert_eq!(judgement.verdict.kind(), VerdictKind::Inconclusive, "{}", judgement.sentence());
+}
+
+#[test]
+fn empty_looks_take_their_time() {
+    let criteria = errors();
+    let busy = at_half(counts(2, 500, 2, 500));
+    let once = play(&criteria, std::slice::from_ref(&busy));
+    let empty = at_half(Counts::default());
+    let slower = play(&criteria, &[empty, busy]);
+    let minutes = |judgement: &Judgement| judgement.readings[0].remaining.and_then(|r| r.time);
+    let (once, slower) = (minutes(&once).expect("a time"), minutes(&slower).expect("a time"));
+    assert!((slower.as_secs_f64() / once.as_secs_f64() - 2.0).abs() < 1e-6, "{once:?} {slower:?}");
+}
+
+#[test]
+fn a_limit_waits_for_its_time_and_its_requests() {
+    let limit = Limit {
+        kind: LimitKind::ErrorsAbove(0.02),
+        min_requests: 100,
+        lasting: Duration::from_secs(30),
+        then: LimitAction::Pause,
+    };
+    let (over, few, under) =
+        (counts(30, 1_000, 30, 1_000), counts(5, 90, 2, 90), counts(1, 1_000, 1, 1_000));
+    let kind = |looks: &[Counts]| {
+        let looks: Vec<LookInput> = looks.iter().copied().map(at_half).collect();
+        play(&with_limit(limit.clone()), &looks).verdict.kind()
+    };
+    assert_eq!(kind(&[over, over]), VerdictKind::Inconclusive);
+    assert_eq!(kind(&[over, over, over]), VerdictKind::LimitPause);
+    // A look with too few requests says nothing: it ends no streak and triggers nothing.
+    assert_eq!(kind(&[over, over, few]), VerdictKind::Inconclusive);
+    assert_eq!(kind(&[over, over, few, over]), VerdictKind::LimitPause);
+    assert_eq!(kind(&[over, over, under, over]), VerdictKind::Inconclusive);
+}
+
+#[test]
+fn danger_comes_before_doubt_and_a_reverting_limit_first() {
+    use VerdictKind::*;
+    let pause = Limit { then: LimitAction::Pause, ..Limit::half_fails() };
+    let all_fail = counts(5_000, 5_000, 10, 5_000);
+    let wrong_share = |c: Counts| LookInput {
+        split: Some(Requests { canary: 1, baseline: 99_999 }),
+        ..at_half(c)
+    };
+    let senseless_requests = |c: Counts| LookInput {
+        split: Some(Requests { canary: u64::MAX, baseline: 1 }),
+        ..at_half(c)
+    };
+    let rows = [
+        (with_limit(Limit::half_fails()), at_half(all_fail), LimitRevert),
+        (with_limit(pause.clone()), at_half(all_fail), Regression),
+        (with_limit(pause), wrong_share(counts(60, 100, 60, 100)), LimitPause),
+        (errors(), senseless_requests(bad()), Regression),
+        (errors(), senseless_requests(fine()), Invalid),
+        (errors(), wrong_share(bad()), Regression),
+        (errors(), wrong_share(fine()), Mismatch),
+    ];
+    for (criteria, input, expect) in rows {
+        let judgement = play(&criteria, &[input]);
+        assert_eq!(judgement.verdict.kind(), expect, "{}", judgement.sentence());
+    }
+}
+
+#[test]
+fn many_checks_share_one_alpha_and_the_worst_is_blamed() {
+    let named = |name| criterion(name, Some(ratio(1.1)));
+    let criteria = [named("errors"), named("timeouts")];
+    let both = |a, b| LookInput { checks: vec![Some(a), Some(b)], ..at_half(a) };
+    let judgement = play(&criteria, &[both(fine(), counts(60, 5_000, 10, 5_000))]);
+    assert!(
+        matches!(&judgement.verdict, crate::judge::Verdict::Regression { check, .. } if check == "timeouts"),
+        "{}",
+        judgement.sentence()
+    );
+    let single = judgement.readings[1].log_evidence.expect("compares");
+    let average = judgement.log_evidence.expect("compares");
+    assert!((average - (single - std::f64::consts::LN_2)).abs() < 0.01, "{average} of {single}");
+}
+
+#[test]
+fn all_comparing_checks_must_pass() {
+    let criteria = [criterion("errors", Some(ratio(1.1))), criterion("timeouts", Some(ratio(1.1)))];
+    let good = counts(10, 20_000, 10, 20_000);
+    let looks = |second| vec![LookInput { checks: vec![Some(good), second], ..at_half(good) }; 10];
+    assert_eq!(play(&criteria, &looks(Some(good))).verdict.kind(), VerdictKind::Pass);
+    let thin = play(&criteria, &looks(Some(counts(0, 20, 0, 20))));
+    assert!(thin.sentence().starts_with("`timeouts` needs about"), "{}", thin.sentence());
+}
+
+#[test]
+fn a_second_life_starts_anew_at_twice_the_limit() {
+    let (mut evidence, judgement) =
+        look(&RULES, &errors(), &Evidence::new(&errors()), &at_half(bad()));
+    assert_eq!(judgement.verdict.kind(), VerdictKind::Regression);
+    evidence.next_life();
+    let (after, judgement) = look(&RULES, &errors(), &evidence, &at_half(fine()));
+    assert_ne!(judgement.verdict.kind(), VerdictKind::Regression);
+    assert!((judgement.log_limit - libm::log(200.0)).abs() < 1e-12);
+    let (_, judgement) = look(&RULES, &errors(), &after, &at_half(bad()));
+    assert!(judgement.sentence().ends_with("limit 200 : 1"), "{}", judgement.sentence());
+}
+
+#[test]
+fn a_new_weight_begins_a_new_tally_and_keeps_the_evidence() {
+    let (evidence, before) = look(&RULES, &errors(), &Evidence::new(&errors()), &at_half(fine()));
+    let thinner = LookInput { weight: weight(0.4), ..at_half(counts(1, 400, 1, 600)) };
+    let (_, after) = look(&RULES, &errors(), &evidence, &thinner);
+    assert_eq!(before.readings[0].step, fine());
+    assert_eq!(after.readings[0].step, counts(1, 400, 1, 600));
+    assert_ne!(after.log_evidence, Some(0.0));
+}
