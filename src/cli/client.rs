@@ -1,7 +1,7 @@
 //! Talking to a Tidegate server: over the Unix socket of its own host, or over HTTP with a token.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
@@ -12,10 +12,8 @@ use super::Global;
 use super::failure::{Failure, Refusal};
 use super::files::PlanFile;
 use crate::api::views::ApplyAnswer;
+use crate::config;
 
-const USUAL_SERVER: &str = "http://127.0.0.1:8420";
-const USUAL_DATA: &str = "tidegate-data";
-const SOCKET: &str = "tidegate.sock";
 /// A server that is there takes a connection at once.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Of one answer, but for streams.
@@ -38,9 +36,9 @@ impl Client {
         if let Some(server) = &global.server {
             return Self::tcp(server, global.token.clone());
         }
-        let socket = global.data.as_deref().unwrap_or(Path::new(USUAL_DATA)).join(SOCKET);
+        let socket = global.data.clone().unwrap_or_else(config::usual_data).join(config::SOCKET);
         if listens(&socket) {
-            return Self::socket(socket, global.token.clone());
+            return Self::socket(&socket, global.token.clone());
         }
         if global.data.is_some() {
             return Err(Failure::Unreachable {
@@ -49,7 +47,7 @@ impl Client {
                 source: None,
             });
         }
-        Self::tcp(USUAL_SERVER, global.token.clone())
+        Self::tcp(&format!("http://{}", config::API), global.token.clone())
     }
 
     pub fn tcp(server: &str, token: Option<String>) -> Result<Self, Failure> {
@@ -60,7 +58,7 @@ impl Client {
         Self::build(builder, base, server.trim_end_matches('/').to_owned(), token)
     }
 
-    fn socket(path: PathBuf, token: Option<String>) -> Result<Self, Failure> {
+    pub fn socket(path: &Path, token: Option<String>) -> Result<Self, Failure> {
         let at = path.display().to_string();
         let builder = reqwest::Client::builder().unix_socket(path);
         Self::build(builder, base("http://localhost")?, at, token)

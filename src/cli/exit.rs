@@ -28,7 +28,7 @@ Exit codes:
   2    refused: not allowed, not found, or the rollout is not where this can be done
   3    the rollout was reverted
   4    the rollout is paused, or waits for an approval, for longer than --person-within
-  5    no tidegate answers, or not in a way that can be understood
+  5    no tidegate answers or can be started, or its answer cannot be understood
   130  interrupted by Ctrl-C";
 
 impl Exit {

@@ -69,7 +69,9 @@ pub async fn follow(
     match exit {
         Ok(Exit::Interrupted) => context.printer.say(&format!("left; {name} goes on")),
         Ok(Exit::NeedsPerson) => {
-            context.printer.say(&format!("{name} still waits for a person; it goes on when one acts"));
+            context
+                .printer
+                .say(&format!("{name} still waits for a person; it goes on when one acts"));
         }
         _ => {}
     }

@@ -18,7 +18,9 @@ mod look;
 mod paint;
 mod printer;
 mod provider;
+mod run;
 mod schema;
+mod serve;
 mod start;
 mod text;
 mod token;
@@ -68,7 +70,7 @@ pub struct Global {
     /// Token for the server; through its own socket none is needed
     #[arg(long, global = true, env = "TIDEGATE_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// Directory of a server on this host: its store and its socket [default: tidegate-data]
+    /// Directory of a server on this host: its store and its socket [default: ~/.local/state/tidegate]
     #[arg(long, global = true, env = "TIDEGATE_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
     /// Answer in JSON, for programs
@@ -81,6 +83,10 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the service
+    Serve(serve::Args),
+    /// Run one plan in the foreground, without a server; the exit code tells the outcome
+    Run(run::Args),
     /// Check plans and routes: every mistake with its place and its mend
     Lint(lint::Args),
     /// Print the JSON Schema of plans and routes, for editors
@@ -163,13 +169,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn finish(context: &Context, command: Command) -> Exit {
-    run(context, command).unwrap_or_else(|failure| {
+    dispatch(context, command).unwrap_or_else(|failure| {
         context.printer.failure(&failure);
         failure.exit()
     })
 }
 
-fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
+fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Lint(args) => lint::run(context, &args),
         Command::Schema(args) => schema::run(context, &args),
@@ -180,7 +186,9 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Provider(provider::Command::Setup(args)) if args.is_local() => {
             provider::setup_from_file(context, &args)
         }
-        other => block_on(ask(context, other)),
+        Command::Serve(args) => block_on(Threads::Many, serve::run(context, &args)),
+        Command::Run(args) => block_on(Threads::Many, run::run(context, args)),
+        other => block_on(Threads::One, ask(context, other)),
     }
 }
 
@@ -206,13 +214,34 @@ async fn ask(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Audit(audit::Command::Verify(args)) => audit::verify(context, &args).await,
         Command::Token(command) => token::run(context, command).await,
         Command::Provider(command) => provider::run(context, command).await,
-        Command::Lint(_) | Command::Schema(_) | Command::ExitCodes => Ok(Exit::Done),
+        // Done before, without a runtime or with another.
+        Command::Lint(_)
+        | Command::Schema(_)
+        | Command::ExitCodes
+        | Command::Serve(_)
+        | Command::Run(_) => Ok(Exit::Done),
     }
 }
 
+/// What a command's work is spread over.
+#[derive(Clone, Copy, Debug)]
+enum Threads {
+    /// Asking a server.
+    One,
+    /// Being one.
+    Many,
+}
+
 /// A runtime is made only where something waits: `--help` and `lint` start without one.
-fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+fn block_on<T>(
+    threads: Threads,
+    future: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let mut builder = match threads {
+        Threads::One => tokio::runtime::Builder::new_current_thread(),
+        Threads::Many => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Service {
         doing: "cannot run on this host",
         source: Box::new(error),

@@ -2,12 +2,10 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
-
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{Context, files, lint};
-use crate::api::views::{DoneAnswer, ProblemView};
+use crate::api::views::{DoneAnswer, ProblemView, SetupAnswer};
 use crate::plan::{Body, Document, Route, RouteRef, Severity};
 use crate::traffic;
 
@@ -50,11 +48,6 @@ pub struct ForgetArgs {
     route: String,
     /// The instance, as `tidegate show` names it
     node: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct SetupAnswer {
-    text: String,
 }
 
 impl SetupArgs {

@@ -100,7 +100,7 @@ async fn begun(
     Ok(Exit::Done)
 }
 
-fn input(text: &str) -> Result<(String, String), String> {
+pub fn input(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write it as name=value".to_owned()),
