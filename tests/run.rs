@@ -12,6 +12,7 @@ route: { split: { pull: { unit: user, instances: 1 } }, count: push, serves: v1 
 owner: team-shop
 inputs: [version]
 canary: $version
+harm: 3pp
 look: 1s
 bake: 1s
 steps: [{ shift: 20% }, { shift: 100% }]
@@ -74,13 +75,14 @@ async fn play(child: &mut Child, providers: &str, canary_failures: f64) -> Optio
     let mut beats = tokio::time::interval(Duration::from_millis(100));
     let (mut have, mut canary_ppm) = (String::new(), 0.0);
     let mut owed = [0.0; 2];
-    for beat in 0..1200 {
+    for beat in 0..600 {
         beats.tick().await;
         if let Some(status) = child.try_wait().expect("a child") {
             return status.code();
         }
         let ask = format!("{providers}/pull/v1/splits/shop?node=shop&boot=1&wait=0&have={have}");
         if let Ok(answer) = http.get(ask).send().await
+            && answer.status() == 200
             && let Ok(split) = answer.json::<Value>().await
         {
             have = split["generation"].to_string();

@@ -123,7 +123,10 @@ struct Follower<'a> {
     away_since: Option<Mono>,
     /// The newest journal line that was told.
     told: i64,
-    headline: String,
+    /// Of the view that was told last.
+    version: i64,
+    /// Where it stood then.
+    stood: String,
 }
 
 impl<'a> Follower<'a> {
@@ -141,7 +144,8 @@ impl<'a> Follower<'a> {
             waits_since: None,
             away_since: None,
             told: 0,
-            headline: String::new(),
+            version: 0,
+            stood: String::new(),
         }
     }
 
@@ -211,8 +215,7 @@ impl<'a> Follower<'a> {
     async fn tell(&mut self, view: &RolloutView) -> Result<(), Failure> {
         let printer = &self.context.printer;
         if printer.is_json() {
-            let version = format!("{} {}", view.version, view.headline);
-            if std::mem::replace(&mut self.headline, version.clone()) != version {
+            if std::mem::replace(&mut self.version, view.version) != view.version {
                 printer.json(view);
             }
             return Ok(());
@@ -225,13 +228,21 @@ impl<'a> Follower<'a> {
         for line in self.untold(view).await? {
             printer.data(&text::journal_line(&line, &layout));
         }
-        if std::mem::replace(&mut self.headline, view.headline.clone()) != view.headline {
+        if self.stands_elsewhere(view) {
             printer.data(&text::progress(view, &layout));
         }
         if view.phase.ended {
             printer.data(&text::show(view, &layout));
         }
         Ok(())
+    }
+
+    /// Whether it is somewhere else than when this was last asked; numbers alone change with every look.
+    fn stands_elsewhere(&mut self, view: &RolloutView) -> bool {
+        let doubt = view.doubt.as_ref().map_or("", |d| d.word.as_str());
+        let (word, needs) = (&view.phase.word, view.needs_person);
+        let stands = format!("{word} {} {doubt} {needs}", view.split.wish_ppm);
+        std::mem::replace(&mut self.stood, stands.clone()) != stands
     }
 
     /// Journal lines that were not told yet, oldest first.

@@ -9,7 +9,7 @@ pub fn line(line: &JournalLineView, layout: &Layout) -> String {
     let by = match line.by.as_str() {
         "the judge" | "the engine" => String::new(),
         person if line.text.contains(person) => String::new(),
-        person => format!(" ({person})"),
+        person => format!(", by {person}"),
     };
     let text = format!("  {}  {}{by}", layout.time(line.at), line.text);
     wrap(&text, layout.width, "            ")

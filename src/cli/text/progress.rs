@@ -8,9 +8,9 @@ pub fn progress(view: &RolloutView, layout: &Layout) -> String {
     let waits = match (&view.waits_for, view.until) {
         (_, _) if view.phase.ended => String::new(),
         (Some(what), Some(at)) => {
-            format!("; waits for {what}, about {} UTC", layout.time(at))
+            format!("; waits for: {what}, about {} UTC", layout.time(at))
         }
-        (Some(what), None) => format!("; waits for {what}"),
+        (Some(what), None) => format!("; waits for: {what}"),
         (None, _) => String::new(),
     };
     format!(

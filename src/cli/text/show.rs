@@ -103,8 +103,8 @@ fn waits(view: &RolloutView, layout: &Layout) -> Option<String> {
             format!("  {} about {at}: {what}", next.label)
         }
         (Some(at), _) if view.phase.word == "baking" => format!("  the end about {at}: {what}"),
-        (Some(at), _) => format!("  waits for {what}; until {at}"),
-        (None, _) => format!("  waits for {what}"),
+        (Some(at), _) => format!("  waits for: {what}; until {at}"),
+        (None, _) => format!("  waits for: {what}"),
     };
     let mut text = wrap(&text, layout.width, "    ");
     let missing = view.split.follow.iter().filter(|f| !f.confirmed).flat_map(|f| &f.waiting_for);

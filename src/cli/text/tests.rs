@@ -60,7 +60,7 @@ fn what_waits_for_a_person_says_so() {
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with("! checkout#42   v412 → v413   waits for approval"), "{text}");
     assert!(lines[0].ends_with("needs a person"), "{text}");
-    let wait = "  waits for payments-leads to approve; without an answer it reverts; until Nov 26 14:22 UTC";
+    let wait = "  waits for: payments-leads to approve; without an answer it reverts; until Nov 26 14:22 UTC";
     assert_eq!(lines[3], wait);
 }
 
