@@ -5,6 +5,7 @@
 pub mod api;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod flags;
@@ -12,5 +13,7 @@ pub mod judge;
 pub mod metrics;
 pub mod plan;
 pub mod scheduler;
+pub mod server;
 pub mod store;
+pub mod telemetry;
 pub mod traffic;

@@ -7,7 +7,7 @@
 pub mod auth;
 mod handlers;
 mod once;
-pub mod peer;
+mod peer;
 pub mod present;
 mod problem;
 mod router;
@@ -18,6 +18,7 @@ pub mod views;
 mod tests;
 
 pub use auth::Providers;
+pub use peer::Peer;
 pub use router::{openapi, provider_router, router};
 
 use tokio::sync::watch;
@@ -39,6 +40,10 @@ impl Api {
     /// `stop`: once true, streams end by themselves.
     pub fn new(service: Service, stop: watch::Receiver<bool>) -> Self {
         Self { service, under_way: once::UnderWay::default(), stop }
+    }
+
+    pub fn service(&self) -> &Service {
+        &self.service
     }
 
     /// Resolves when the server stops.

@@ -208,8 +208,7 @@ fn cut(ask: usize, reading: &Reading, span: Span) -> Result<Vec<Series>, Failure
             return Err(Failure::new(TroubleKind::NotANumber, sentence));
         }
         if !points.is_empty() {
-            let target = reading.source.clone();
-            all.push(Series { ask, key: found.key.clone(), target, points: points.to_vec() });
+            all.push(Series { ask, key: found.key.clone(), points: points.to_vec() });
         }
     }
     Ok(all)

@@ -108,7 +108,8 @@ async fn store(api: &Api, caller: &Caller, documents: &[Document]) -> Answer<Vec
     for document in documents {
         let Body::Plan(plan) = &document.body else { continue };
         let (by, at) = (caller.actor.to_string(), api.service.now().wall);
-        let revision = api.service.store().apply_plan(plan, &document.text, &by, at).await?;
+        let text = alone(&document.text);
+        let revision = api.service.store().apply_plan(plan, text, &by, at).await?;
         let outcome = if revision.created { "created" } else { "unchanged" };
         let number = revision.number;
         applied.push(AppliedView {
@@ -120,6 +121,11 @@ async fn store(api: &Api, caller: &Caller, documents: &[Document]) -> Answer<Vec
         });
     }
     Ok(applied)
+}
+
+/// The same plan is the same revision, whatever file it is sent in.
+fn alone(text: &str) -> &str {
+    text.strip_prefix("---").unwrap_or(text).trim_start_matches(['\r', '\n']).trim_end()
 }
 
 fn route_view(name: &str, outcome: &Applied) -> AppliedView {

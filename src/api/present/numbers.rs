@@ -103,8 +103,8 @@ pub(super) fn tolerance(tolerance: Tolerance) -> String {
     let Tolerance { ratio, delta } = tolerance;
     let points = format!("{}pp", rounded(delta * 100.0));
     match (ratio, delta) {
-        (ratio, delta) if delta == 0.0 => format!("{}x", rounded(ratio)),
-        (ratio, _) if ratio == 1.0 => points,
+        (ratio, 0.0) => format!("{}x", rounded(ratio)),
+        (1.0, _) => points,
         (ratio, _) => format!("{}x + {points}", rounded(ratio)),
     }
 }
