@@ -3,6 +3,7 @@
 //! Read in this order: [`domain`] (the words), [`judge`] (is the canary worse?), [`plan`] (what was asked for).
 
 pub mod api;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;

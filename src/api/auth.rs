@@ -45,6 +45,7 @@ pub(super) const TABLE: &[(Method, &str, May)] = &[
     (Method::GET, "/api/v1/plans/{name}/revisions/{revision}", May::See),
     (Method::GET, "/api/v1/routes", May::See),
     (Method::GET, "/api/v1/routes/{name}", May::See),
+    (Method::GET, "/api/v1/routes/{name}/setup", May::See),
     (Method::POST, "/api/v1/routes/{name}/kill", May::Lower),
     (Method::POST, "/api/v1/routes/{name}/unkill", May::Raise),
     (Method::DELETE, "/api/v1/routes/{name}/instances/{node}", May::Raise),
@@ -136,7 +137,7 @@ async fn caller(store: &dyn Store, request: &Parts) -> Answer<Caller> {
         return Ok(Caller { actor, role: Role::Admin, groups: Vec::new() });
     }
     let Some(token) = bearer(&request.headers) else {
-        let detail = "send a token: `Authorization: Bearer tg_…`; `tidegate token new` makes one";
+        let detail = "send a token: `Authorization: Bearer tg_…`; `tidegate token add` makes one";
         return Err(Refusal::unauthenticated(detail));
     };
     match store.token(&hash(token)).await? {

@@ -35,6 +35,7 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(plans::revision))
         .routes(routes!(r::list))
         .routes(routes!(r::show))
+        .routes(routes!(r::setup))
         .routes(routes!(r::kill))
         .routes(routes!(r::unkill))
         .routes(routes!(r::forget))

@@ -37,12 +37,13 @@ pub async fn start(
     caller: Caller,
     Sent(body): Sent<StartRequestBody>,
 ) -> Answer<(StatusCode, Json<StartAnswer>)> {
+    let from = body.from.as_deref().map(Weight::parse_percent).transpose();
     let request = StartRequest {
         plan: sent::name("plan", &body.plan)?,
         revision: body.revision,
         inputs: body.inputs,
         by: caller.actor,
-        from: None,
+        from: from.map_err(|e| Refusal::unprocessable(e.to_string()))?,
         because: body.because,
     };
     started(&api, request).await

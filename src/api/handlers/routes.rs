@@ -2,15 +2,20 @@
 
 use axum::Json;
 use axum::extract::State;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::find::short;
 use crate::api::Api;
 use crate::api::auth::Caller;
 use crate::api::present;
 use crate::api::problem::{Answer, Refusal};
-use crate::api::sent::{Named, Sent};
-use crate::api::views::{DoneAnswer, ErrorView, KillAnswer, KillBody, RouteList, RouteView};
+use crate::api::sent::{Asked, Named, Sent};
+use crate::api::views::{
+    DoneAnswer, ErrorView, KillAnswer, KillBody, RouteList, RouteView, SetupAnswer,
+};
 use crate::store::{Kill, RouteRow};
+use crate::traffic;
 
 /// Every route
 #[utoipa::path(get, path = "/api/v1/routes", tag = "routes", responses((status = 200, body = RouteList)))]
@@ -29,6 +34,27 @@ pub async fn show(State(api): State<Api>, Named(name): Named<String>) -> Answer<
     let row = api.route_row(&name).await?;
     let kills = api.service.store().kills().await?;
     Ok(Json(view(&api, &row, &kills)))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Listener {
+    /// Where the proxies reach the provider listener: `http://tidegate.internal:8421`.
+    listener: String,
+}
+
+/// What to paste so that a proxy or a program follows the route.
+#[utoipa::path(
+    get, path = "/api/v1/routes/{name}/setup", tag = "routes", params(("name" = String, Path), Listener),
+    responses((status = 200, body = SetupAnswer), (status = 404, body = ErrorView))
+)]
+pub async fn setup(
+    State(api): State<Api>,
+    Named(name): Named<String>,
+    Asked(Listener { listener }): Asked<Listener>,
+) -> Answer<Json<SetupAnswer>> {
+    let row = api.route_row(&name).await?;
+    Ok(Json(SetupAnswer { text: traffic::setup(&row.route, listener.trim_end_matches('/')) }))
 }
 
 fn view(api: &Api, row: &RouteRow, kills: &[Kill]) -> RouteView {

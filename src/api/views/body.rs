@@ -15,6 +15,9 @@ pub struct StartRequestBody {
     pub revision: Option<u32>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, String>,
+    /// The step to begin at, like `25%`; the same version must have passed those before it. Absent: the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub because: String,
 }

@@ -81,6 +81,13 @@ pub struct KillAnswer {
     pub text: String,
 }
 
+/// What a proxy or a program needs so that it follows a route.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SetupAnswer {
+    /// To be pasted; what it is starts each part as a comment.
+    pub text: String,
+}
+
 /// `unkill`, `forget`, revoking a token: done, and what that means, a sentence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DoneAnswer {
