@@ -8,6 +8,7 @@ mod act;
 mod apply;
 mod audit;
 mod client;
+mod demo;
 mod exit;
 mod failure;
 mod files;
@@ -83,6 +84,8 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// See the main job in two minutes: one good version, one that breaks; nothing to install
+    Demo(demo::Args),
     /// Run the service
     Serve(serve::Args),
     /// Run one plan in the foreground, without a server; the exit code tells the outcome
@@ -186,6 +189,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Provider(provider::Command::Setup(args)) if args.is_local() => {
             provider::setup_from_file(context, &args)
         }
+        Command::Demo(demo::Args {}) => block_on(Threads::Many, demo::run(context)),
         Command::Serve(args) => block_on(Threads::Many, serve::run(context, &args)),
         Command::Run(args) => block_on(Threads::Many, run::run(context, args)),
         other => block_on(Threads::One, ask(context, other)),
@@ -218,6 +222,7 @@ async fn ask(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Lint(_)
         | Command::Schema(_)
         | Command::ExitCodes
+        | Command::Demo(_)
         | Command::Serve(_)
         | Command::Run(_) => Ok(Exit::Done),
     }

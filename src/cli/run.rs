@@ -110,7 +110,7 @@ async fn serve_here(context: &Context, args: &ServeArgs, data: &Path) -> Result<
     Ok(server)
 }
 
-fn client(server: &Server) -> Result<Client, Failure> {
+pub(super) fn client(server: &Server) -> Result<Client, Failure> {
     match (&server.socket, &server.first_token) {
         (Some(socket), _) => Client::socket(socket, None),
         (None, token) => Client::tcp(&format!("http://{}", server.api), token.clone()),
@@ -162,20 +162,20 @@ impl Foreground<'_> {
 }
 
 /// Where the store is: a directory of the caller's, or one that is removed again.
-enum Data {
+pub(super) enum Data {
     Kept(PathBuf),
     Passing(PathBuf),
 }
 
 impl Data {
-    fn passing() -> Result<Self, Failure> {
+    pub(super) fn passing() -> Result<Self, Failure> {
         let path = std::env::temp_dir().join(format!("tidegate-{}", uuid::Uuid::new_v4().simple()));
         let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
         made.map_err(|error| Failure::file("create", &path, error))?;
         Ok(Self::Passing(path))
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         match self {
             Self::Kept(path) | Self::Passing(path) => path,
         }

@@ -237,7 +237,7 @@ impl Scene<'_> {
         let observed = matches!(self.program.route.split, Splitter::Observe);
         let requests =
             |c: Counts| Requests { canary: c.canary_requests, baseline: c.baseline_requests };
-        let split = seen.checks.first().copied().flatten().map(requests);
+        let split = seen.checks.get(self.route_check()).copied().flatten().map(requests);
         LookInput {
             weight,
             control: weight < Weight::FULL,
@@ -246,6 +246,12 @@ impl Scene<'_> {
             checks: seen.checks,
             split: split.filter(|_| settled && !observed && !seen.torn),
         }
+    }
+
+    /// The check that counts the route's own requests: a check of its own counters may see a part of them.
+    fn route_check(&self) -> usize {
+        let mut checks = self.program.plan.checks.iter();
+        checks.position(|check| check.numbers == Numbers::Route).unwrap_or(0)
     }
 
     /// The excess that each step still ahead must exclude: the harm budget over its weight.

@@ -89,6 +89,7 @@ impl Evidence {
             check.gates.clear();
             check.onset = Onset::default();
             check.life = Counts::default();
+            check.limits.clear();
         }
     }
 

@@ -124,6 +124,7 @@ impl Service {
         for _ in 0..MOST_RACES {
             let stored = self.inner.store.rollout(name).await?;
             let stored = stored.ok_or_else(|| ApplyError::NotFound(name.clone()))?;
+            self.may_be_taken_back(&stored).await?;
             let now = self.inner.clock.wall();
             let decided = decide(&stored.program, &stored.state, &event, now);
             if let Some(why) = decided.refused {
@@ -150,6 +151,21 @@ impl Service {
             }
         }
         Err(ApplyError::Busy)
+    }
+
+    /// A completed rollout is the route's past once another has held it: going back to before it would skip that one.
+    async fn may_be_taken_back(&self, stored: &Stored) -> Result<(), ApplyError> {
+        if !matches!(stored.state.phase, Phase::Completed { .. }) {
+            return Ok(());
+        }
+        let route = &stored.program.route.name;
+        let row = self.inner.store.route(route).await?;
+        if row.is_some_and(|row| row.last_completed.as_ref() == Some(&stored.name)) {
+            return Ok(());
+        }
+        let (name, baseline) = (&stored.name, &stored.program.baseline);
+        let why = format!("{name}: {route} has been rolled out again since; start a rollout of {baseline} instead");
+        Err(ApplyError::Refused(why))
     }
 
     pub async fn command(
