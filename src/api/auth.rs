@@ -4,7 +4,8 @@
 //! Does not: authenticate proxies on their own listener ([`Providers`] only answers the question).
 //! Invariant: an operation that is not in the table is refused.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
@@ -14,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
+use super::Api;
 use super::peer::Peer;
 use super::present::role;
 use super::problem::{Answer, Refusal};
@@ -175,12 +177,62 @@ pub async fn mint(store: &dyn Store, row: TokenRow) -> Result<(String, TokenRow)
     Ok((text, row))
 }
 
+/// Tokens that were found good, so that a flag's evaluation asks no store. This process is the only one that revokes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known(Arc<RwLock<KnownNow>>);
+
+#[derive(Debug, Default)]
+struct KnownNow {
+    /// Rises with every revocation: what was looked up before it is not kept.
+    epoch: u64,
+    good: HashSet<[u8; 32]>,
+}
+
+impl Known {
+    fn look(&self, hash: &[u8; 32]) -> (u64, bool) {
+        let now = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        (now.epoch, now.good.contains(hash))
+    }
+
+    fn keep(&self, epoch: u64, hash: [u8; 32]) {
+        let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if now.epoch == epoch {
+            now.good.insert(hash);
+        }
+    }
+
+    /// After a token was revoked.
+    pub(super) fn forget(&self) {
+        let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        now.epoch += 1;
+        now.good.clear();
+    }
+}
+
 /// Whether proxies, programs and flag clients may ask, for the provider listener.
 #[derive(Debug)]
 pub struct Providers {
-    pub store: Arc<dyn Store>,
+    store: Arc<dyn Store>,
+    known: Known,
     /// Everybody may: for a trial on one's own host.
-    pub open: bool,
+    open: bool,
+}
+
+impl Providers {
+    pub fn new(api: &Api, open: bool) -> Self {
+        Self { store: Arc::clone(api.service.store()), known: api.known.clone(), open }
+    }
+
+    async fn find(&self, hash: &[u8; 32]) -> bool {
+        match self.store.token(hash).await {
+            Ok(Some(row)) => row.revoked.is_none() && May::Push.roles().contains(&row.role),
+            Ok(None) => false,
+            Err(error) => {
+                tracing::error!(%error, "Could not check a provider's token, refused it");
+                false
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -190,13 +242,15 @@ impl crate::traffic::ProviderAuth for Providers {
             return true;
         }
         let Some(token) = token else { return false };
-        match self.store.token(&hash(token)).await {
-            Ok(Some(row)) => row.revoked.is_none() && May::Push.roles().contains(&row.role),
-            Ok(None) => false,
-            Err(error) => {
-                tracing::error!(%error, "Could not check a provider's token, refused it");
-                false
-            }
+        let hash = hash(token);
+        let (epoch, good) = self.known.look(&hash);
+        if good {
+            return true;
         }
+        let found = self.find(&hash).await;
+        if found {
+            self.known.keep(epoch, hash);
+        }
+        found
     }
 }

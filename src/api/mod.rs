@@ -33,13 +33,14 @@ const LARGEST_BODY: usize = crate::plan::LARGEST + 64 * 1024;
 pub struct Api {
     service: Service,
     under_way: once::UnderWay,
+    known: auth::Known,
     stop: watch::Receiver<bool>,
 }
 
 impl Api {
     /// `stop`: once true, streams end by themselves.
     pub fn new(service: Service, stop: watch::Receiver<bool>) -> Self {
-        Self { service, under_way: once::UnderWay::default(), stop }
+        Self { service, under_way: once::UnderWay::default(), known: auth::Known::default(), stop }
     }
 
     pub fn service(&self) -> &Service {

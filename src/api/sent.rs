@@ -76,3 +76,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
 pub fn name(what: &str, text: &str) -> Result<Name, Refusal> {
     Name::new(text).map_err(|e| Refusal::not_found(format!("there is no {what} of that name: {e}")))
 }
+
+/// Characters of a sentence that a person gives as a reason or an answer.
+const LONGEST: usize = 1000;
+
+/// A person's words, as the journal keeps them for ever and terminals print them: bounded, and without control
+/// characters that could move a cursor.
+pub fn words(text: String) -> Result<String, Refusal> {
+    if text.chars().count() > LONGEST {
+        let detail = format!("at most {LONGEST} characters fit in a journal line");
+        return Err(Refusal::unprocessable(detail));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Refusal::unprocessable("write it on one line, without control characters"));
+    }
+    Ok(text)
+}

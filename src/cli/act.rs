@@ -102,7 +102,7 @@ pub async fn revert(context: &Context, args: RevertArgs) -> Result<Exit, Failure
         return Ok(Exit::Done);
     }
     context.printer.say(&format!("{} committed", context.layout().now.clock()));
-    follow::until_in_force(context, &client, &view.name).await
+    follow::until_in_force(context, &client, &reverting).await
 }
 
 /// The question before a revert: what moves, who is hit, what it cannot undo.

@@ -71,9 +71,7 @@ pub fn tell(context: &Context, answer: &ApplyAnswer) {
         return context.printer.json(answer);
     }
     answer.problems.iter().for_each(|p| context.printer.say(&p.text));
-    for applied in &answer.applied {
-        context.printer.data(&format!("{:<6} {}  {}", applied.kind, applied.name, applied.text));
-    }
+    answer.applied.iter().for_each(|applied| context.printer.data(&applied.text));
     if answer.dry_run {
         context.printer.say("Nothing was stored.");
     }

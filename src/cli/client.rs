@@ -43,7 +43,10 @@ impl Client {
         if global.data.is_some() {
             return Err(Failure::Unreachable {
                 at: socket.display().to_string(),
-                mend: "start one with `tidegate serve --data DIR`, or give --server URL".to_owned(),
+                mend: format!(
+                    "start one with `tidegate serve --data {}`, or give --server URL",
+                    socket.parent().unwrap_or(Path::new("DIR")).display()
+                ),
                 source: None,
             });
         }

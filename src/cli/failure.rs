@@ -56,13 +56,12 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// The detail says what is wrong and what to do; the title is no more than the status in words.
     fn sentence(&self) -> String {
         match (self.title.as_str(), self.detail.as_str()) {
             ("", "") => format!("the server said {}", self.status),
             (title, "") => title.to_owned(),
-            ("", detail) => detail.to_owned(),
-            (title, detail) if detail.starts_with(title) => detail.to_owned(),
-            (title, detail) => format!("{title}: {detail}"),
+            (_, detail) => detail.to_owned(),
         }
     }
 
@@ -151,10 +150,7 @@ mod tests {
             };
             Failure::Refused(Box::new(refusal)).to_string()
         };
-        assert_eq!(
-            refusal("Refused", "checkout#1: it is paused"),
-            "Refused: checkout#1: it is paused"
-        );
+        assert_eq!(refusal("Conflict", "checkout#1: it is paused"), "checkout#1: it is paused");
         assert_eq!(refusal("Not found", ""), "Not found");
         assert_eq!(refusal("", ""), "the server said 409");
     }

@@ -61,8 +61,13 @@ pub async fn follow(
     name: &str,
     person_within: Option<Duration>,
 ) -> Result<Exit, Failure> {
+    to_end(context, Follower::new(context, client, name, person_within)).await
+}
+
+async fn to_end(context: &Context, mut follower: Follower<'_>) -> Result<Exit, Failure> {
+    let name = follower.name;
     let exit = tokio::select! {
-        exit = until_end(context, client, name, person_within) => exit,
+        exit = follower.until_end() => exit,
         () = interrupted() => Ok(Exit::Interrupted),
     };
     context.printer.end_frames();
@@ -76,16 +81,6 @@ pub async fn follow(
         _ => {}
     }
     exit
-}
-
-/// [`follow`] without an eye on signals.
-pub async fn until_end(
-    context: &Context,
-    client: &Client,
-    name: &str,
-    person_within: Option<Duration>,
-) -> Result<Exit, Failure> {
-    Follower::new(context, client, name, person_within).until_end().await
 }
 
 /// Ctrl-C, or what a CI system sends when a job is cancelled. Where signals cannot be heard, never.
@@ -106,15 +101,18 @@ pub async fn interrupted() {
 pub async fn until_in_force(
     context: &Context,
     client: &Client,
-    name: &str,
+    view: &RolloutView,
 ) -> Result<Exit, Failure> {
-    match follow(context, client, name, None).await? {
+    let mut follower = Follower::new(context, client, &view.name, None);
+    follower.told = view.recent.first().map_or(0, |newest| newest.seq);
+    match to_end(context, follower).await? {
         Exit::Reverted => Ok(Exit::Done),
         other => Ok(other),
     }
 }
 
-struct Follower<'a> {
+/// Tells what happens to a rollout, each thing once.
+pub struct Follower<'a> {
     context: &'a Context,
     client: &'a Client,
     name: &'a str,
@@ -130,7 +128,7 @@ struct Follower<'a> {
 }
 
 impl<'a> Follower<'a> {
-    fn new(
+    pub fn new(
         context: &'a Context,
         client: &'a Client,
         name: &'a str,
@@ -149,7 +147,9 @@ impl<'a> Follower<'a> {
         }
     }
 
-    async fn until_end(&mut self) -> Result<Exit, Failure> {
+    /// Until it ends or has waited for a person for too long; may be called again to follow it further.
+    pub async fn until_end(&mut self) -> Result<Exit, Failure> {
+        (self.waits_since, self.away_since) = (None, None);
         let mut changes = None;
         loop {
             match self.client.get::<RolloutView>(&["rollouts", self.name], &[]).await {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::client::Client;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::follow::{self, Patience};
+use super::follow::{self, Follower, Patience};
 use super::{Context, apply, files, lint, serve, start};
 use crate::api::views::{CommandBody, RolloutView, StartAnswer, StartRequestBody};
 use crate::config::ServeArgs;
@@ -128,24 +128,23 @@ struct Foreground<'a> {
 impl Foreground<'_> {
     async fn to_its_end(&self, patience: &Patience) -> Result<Exit, Failure> {
         let Self { context, client, name, .. } = *self;
-        let exit = tokio::select! {
-            exit = follow::until_end(context, client, name, patience.for_scripts()) => exit?,
-            () = follow::interrupted() => Exit::Interrupted,
-        };
+        let mut follower = Follower::new(context, client, name, patience.for_scripts());
+        let exit = ends_or_is_left(&mut follower).await?;
         context.printer.end_frames();
-        if matches!(exit, Exit::Interrupted | Exit::NeedsPerson) {
-            self.leave(exit).await?;
+        if matches!(exit, Exit::Interrupted | Exit::NeedsPerson) && self.goes_back(exit).await? {
+            ends_or_is_left(&mut follower).await?;
+            context.printer.end_frames();
         }
         Ok(exit)
     }
 
-    async fn leave(&self, exit: Exit) -> Result<(), Failure> {
+    /// Whether a revert was asked for: nobody would go on with what has no store that stays.
+    async fn goes_back(&self, exit: Exit) -> Result<bool, Failure> {
         let Self { context, client, name, kept } = *self;
         if kept {
-            context
-                .printer
-                .say(&format!("{name} is kept; `tidegate serve --data DIR` goes on with it"));
-            return Ok(());
+            let text = format!("{name} is kept; `tidegate serve --data DIR` goes on with it");
+            context.printer.say(&text);
+            return Ok(false);
         }
         context.printer.say(&format!("{name} goes back: nobody would go on with it"));
         let because = match exit {
@@ -154,10 +153,14 @@ impl Foreground<'_> {
         };
         let body = CommandBody { because: because.to_owned(), ..CommandBody::default() };
         let _: RolloutView = client.post(&["rollouts", name, "revert"], &body).await?;
-        tokio::select! {
-            exit = follow::until_end(context, client, name, None) => exit.map(|_| ()),
-            () = follow::interrupted() => Ok(()),
-        }
+        Ok(true)
+    }
+}
+
+async fn ends_or_is_left(follower: &mut Follower<'_>) -> Result<Exit, Failure> {
+    tokio::select! {
+        exit = follower.until_end() => exit,
+        () = follow::interrupted() => Ok(Exit::Interrupted),
     }
 }
 

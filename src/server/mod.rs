@@ -166,8 +166,7 @@ impl Doors {
     }
 
     fn serve(self, config: &Config, api: &Api, stopped: &watch::Receiver<bool>) -> Vec<Listening> {
-        let store = Arc::clone(api.service().store());
-        let providers = Arc::new(Providers { store, open: config.open_providers });
+        let providers = Arc::new(Providers::new(api, config.open_providers));
         let people = router(api.clone());
         let machines = provider_router(api.clone(), providers);
         let mut listening = vec![

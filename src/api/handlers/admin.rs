@@ -108,6 +108,7 @@ pub async fn revoke(
         let name = short(&name);
         return Err(Refusal::not_found(format!("no token `{name}` is in force")));
     }
+    api.known.forget();
     tracing::info!(token = name, by = %caller.actor, "Revoked a token");
     Ok(Json(DoneAnswer { text: format!("{name} may do nothing from now on.") }))
 }

@@ -7,7 +7,7 @@ use super::rollouts::view;
 use crate::api::Api;
 use crate::api::auth::Caller;
 use crate::api::problem::Answer;
-use crate::api::sent::{Named, Sent};
+use crate::api::sent::{Named, Sent, words};
 use crate::api::views::{CommandBody, ErrorView, RolloutView};
 use crate::engine::Command;
 
@@ -34,6 +34,7 @@ pub async fn pause(
     Named(name): Named<String>,
     Sent(CommandBody { because, .. }): Sent<CommandBody>,
 ) -> Answer<Json<RolloutView>> {
+    let because = words(because)?;
     command(&api, caller, &name, Command::Pause { because }).await
 }
 
@@ -49,6 +50,7 @@ pub async fn resume(
     Named(name): Named<String>,
     Sent(CommandBody { because, .. }): Sent<CommandBody>,
 ) -> Answer<Json<RolloutView>> {
+    let because = words(because)?;
     command(&api, caller, &name, Command::Resume { because }).await
 }
 
@@ -64,7 +66,8 @@ pub async fn approve(
     Named(name): Named<String>,
     Sent(CommandBody { because, answers }): Sent<CommandBody>,
 ) -> Answer<Json<RolloutView>> {
-    let groups = caller.groups.clone();
+    let (groups, because) = (caller.groups.clone(), words(because)?);
+    let answers = answers.into_iter().map(words).collect::<Answer<Vec<_>>>()?;
     command(&api, caller, &name, Command::Approve { because, groups, answers }).await
 }
 
@@ -80,6 +83,7 @@ pub async fn promote(
     Named(name): Named<String>,
     Sent(CommandBody { because, .. }): Sent<CommandBody>,
 ) -> Answer<Json<RolloutView>> {
+    let because = words(because)?;
     command(&api, caller, &name, Command::Promote { because }).await
 }
 
@@ -95,5 +99,6 @@ pub async fn revert(
     Named(name): Named<String>,
     Sent(CommandBody { because, .. }): Sent<CommandBody>,
 ) -> Answer<Json<RolloutView>> {
+    let because = words(because)?;
     command(&api, caller, &name, Command::Revert { because }).await
 }

@@ -44,7 +44,7 @@ pub async fn start(
         inputs: body.inputs,
         by: caller.actor,
         from: from.map_err(|e| Refusal::unprocessable(e.to_string()))?,
-        because: body.because,
+        because: sent::words(body.because)?,
     };
     started(&api, request).await
 }
@@ -69,7 +69,7 @@ pub async fn retry(
         inputs: before.program.inputs.clone(),
         by: caller.actor,
         from: from.map_err(|e| Refusal::unprocessable(e.to_string()))?,
-        because: body.because,
+        because: sent::words(body.because)?,
     };
     started(&api, request).await
 }

@@ -10,7 +10,7 @@ use crate::api::Api;
 use crate::api::auth::Caller;
 use crate::api::present;
 use crate::api::problem::{Answer, Refusal};
-use crate::api::sent::{Asked, Named, Sent};
+use crate::api::sent::{Asked, Named, Sent, words};
 use crate::api::views::{
     DoneAnswer, ErrorView, KillAnswer, KillBody, RouteList, RouteView, SetupAnswer,
 };
@@ -77,7 +77,7 @@ pub async fn kill(
 ) -> Answer<Json<KillAnswer>> {
     let route = api.route_row(&name).await?.route.name;
     let at = api.service.now().wall;
-    let kill = Kill { route, by: caller.actor, because: body.because, at };
+    let kill = Kill { route, by: caller.actor, because: words(body.because)?, at };
     let stopped = api.service.kill(kill.clone()).await?;
     let stopped: Vec<String> = stopped.iter().map(ToString::to_string).collect();
     let what = match stopped.as_slice() {

@@ -173,3 +173,20 @@ async fn proxies_and_programs_need_a_provider_s_token() {
     .await;
     assert_eq!(said.status, 404, "the providers' listener has nothing for people");
 }
+
+#[tokio::test]
+async fn a_revoked_provider_is_refused_at_its_next_question() {
+    let world = World::with_plan().await;
+    let ask = || {
+        let request = Request::post("/ofrep/v1/evaluate/flags/shop");
+        let request =
+            request.header("authorization", format!("Bearer {}", world.token(Role::Provider)));
+        send(&world.providers, request.body(Body::empty()).expect("a request"))
+    };
+    for _ in 0..2 {
+        assert_eq!(ask().await.status, 200);
+    }
+    let revoke = world.request(Method::DELETE, "/api/v1/tokens/provider", Role::Admin, "");
+    world.send(revoke).await.is(200);
+    assert_eq!(ask().await.status, 401);
+}

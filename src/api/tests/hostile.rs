@@ -87,3 +87,15 @@ async fn headers_of_any_bytes_are_answered() {
         .insert("idempotency-key", axum::http::HeaderValue::from_bytes(b"\xff").expect("bytes"));
     world.send(request).await.problem(400, "bad-request");
 }
+
+#[tokio::test]
+async fn a_reason_moves_no_cursor_and_fills_no_journal() {
+    let world = World::with_rollout().await;
+    for because in ["\u{1b}[2Jall well", "one\ntwo", &"x".repeat(1001)] {
+        let body = serde_json::json!({ "because": because }).to_string();
+        for path in ["/api/v1/rollouts/shop/pause", "/api/v1/routes/shop/kill"] {
+            world.post(path, Role::Admin, &body).await.problem(422, "unprocessable");
+        }
+    }
+    assert_eq!(world.get("/api/v1/rollouts/shop").await.is(200)["phase"]["word"], "baking");
+}

@@ -100,12 +100,12 @@ impl World {
         let dynamic: Arc<dyn Clock> = clock.clone();
         let feed = Feed::new(Arc::clone(&dynamic), Vec::new());
         let config = metrics::Config::new(Arc::new(|_| Vec::new()), Arc::new(Arc::clone(&store)));
-        let (service, inputs) = Service::new(Arc::clone(&store), feed, dynamic);
+        let (service, inputs) = Service::new(store, feed, dynamic);
         let sources = Sources::new(config).expect("sources");
         let running = run(service.clone(), inputs, sources).await.expect("a scheduler");
         let (stop, stopped) = watch::channel(false);
         let api = Api::new(service.clone(), stopped);
-        let closed = Arc::new(Providers { store, open: false });
+        let closed = Arc::new(Providers::new(&api, false));
         let providers = provider_router(api.clone(), closed);
         let router = router(api);
         Self { router, providers, service, clock, tokens, stop, _running: running }

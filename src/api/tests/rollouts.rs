@@ -144,7 +144,7 @@ async fn journal_audit_explain_and_now_tell_what_happened() {
     assert_eq!((&audit["intact"], &audit["journals"]), (&json!(true), &json!(1)));
     let explain = world.get(&format!("{SHOP}/explain")).await.is(200);
     let story = explain["story"][0].as_str().expect("a story");
-    assert!(story.starts_with("shop#1 (v1 → v2): all well, baking"), "{story}");
+    assert!(story.starts_with("shop#1 (v1 → v2): ") && story.contains("baking"), "{story}");
     assert!(explain["terms"].as_array().is_some_and(|terms| terms.len() > 4));
     let now = world.get("/api/v1/now").await.is(200);
     assert_eq!(now["changed"][0]["route"], "shop");

@@ -1,6 +1,6 @@
 //! Journal lines: when, what, by whom.
 
-use super::Layout;
+use super::{Layout, person};
 use crate::api::views::JournalLineView;
 use crate::cli::paint::{left, wrap};
 
@@ -8,8 +8,8 @@ use crate::cli::paint::{left, wrap};
 pub fn line(line: &JournalLineView, layout: &Layout) -> String {
     let by = match line.by.as_str() {
         "the judge" | "the engine" => String::new(),
-        person if line.text.contains(person) => String::new(),
-        person => format!(", by {person}"),
+        by if line.text.contains(by) => String::new(),
+        by => format!(", by {}", person(by)),
     };
     let text = format!("  {}  {}{by}", layout.time(line.at), line.text);
     wrap(&text, layout.width, "            ")

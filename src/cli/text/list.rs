@@ -2,10 +2,12 @@
 
 use super::{Layout, share};
 use crate::api::views::{Group, RolloutSummary};
-use crate::cli::paint::{cut, spread, table};
+use crate::cli::paint::{cut, shown_width, spread, table};
 
 /// Rows of a group that are told one a line, but for those that need a person: they are all told.
 const ROWS: usize = 10;
+/// The column of what is told of a rollout.
+const SENTENCE: usize = 3;
 
 /// The whole text of `tidegate list`. `all`: leave no row out.
 pub fn list(rollouts: &[RolloutSummary], all: bool, layout: &Layout) -> String {
@@ -31,7 +33,8 @@ fn lines(groups: &[(Group, Vec<&RolloutSummary>)], all: bool, layout: &Layout) -
         _ => of.min(ROWS),
     };
     let told = groups.iter().flat_map(|(g, of)| of.iter().take(shown(*g, of.len())));
-    let rows: Vec<Vec<String>> = told.map(|r| row(r, layout)).collect();
+    let mut rows: Vec<Vec<String>> = told.map(|r| row(r, layout)).collect();
+    make_room(&mut rows, layout.width);
     let rows = table(&rows, "  ");
     let mut rows = rows.lines();
     let mut lines = Vec::new();
@@ -44,6 +47,15 @@ fn lines(groups: &[(Group, Vec<&RolloutSummary>)], all: bool, layout: &Layout) -
         }
     }
     lines
+}
+
+/// The sentence gives way, for it can be asked for; the command beside it must stay whole.
+fn make_room(rows: &mut [Vec<String>], width: usize) {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widest = |i: usize| rows.iter().filter_map(|r| r.get(i)).map(|c| shown_width(c)).max();
+    let others = (0..columns).filter(|i| *i != SENTENCE).map(|i| widest(i).unwrap_or(0) + 3);
+    let room = width.saturating_sub(others.sum::<usize>() + 2).max(20);
+    rows.iter_mut().filter_map(|r| r.get_mut(SENTENCE)).for_each(|s| *s = cut(s, room));
 }
 
 fn heading(group: Group, count: usize, layout: &Layout) -> String {
@@ -74,7 +86,7 @@ fn row(r: &RolloutSummary, layout: &Layout) -> Vec<String> {
         r.name.clone(),
         r.holds.clone(),
         share(r.weight_ppm),
-        cut(&told, 60),
+        told,
         when,
         layout.paint.bold(&command),
     ];

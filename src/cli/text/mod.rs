@@ -47,6 +47,11 @@ impl Layout {
     }
 }
 
+/// Who did something, without how they came in: `tidegate journal` says that.
+fn person(by: &str) -> &str {
+    by.split(" (").next().unwrap_or(by)
+}
+
 /// `24.9 %` of parts per million.
 fn share(ppm: u32) -> String {
     Weight::from_ppm(ppm).unwrap_or(Weight::FULL).to_string()

@@ -2,7 +2,7 @@
 
 use super::{Layout, share};
 use crate::api::views::{KillView, NowLine, NowView};
-use crate::cli::paint::{table, wrap};
+use crate::cli::paint::{cut, table, wrap};
 
 /// The whole text of `tidegate now`.
 pub fn now(view: &NowView, layout: &Layout) -> String {
@@ -20,7 +20,8 @@ pub fn now(view: &NowView, layout: &Layout) -> String {
 }
 
 fn row(line: &NowLine, layout: &Layout) -> Vec<String> {
-    let text = if line.ill { layout.paint.red(&line.text) } else { line.text.clone() };
+    let text = cut(&line.text, 60);
+    let text = if line.ill { layout.paint.red(&text) } else { text };
     vec![
         line.route.clone(),
         share(line.weight_ppm),

@@ -1,6 +1,6 @@
 //! One rollout: all right or not, what it waits for, until about when, what can be done; then the numbers.
 
-use super::{Layout, journal, share};
+use super::{Layout, journal, person, share};
 use crate::api::views::{
     CheckView, CountsView, RevertView, RolloutView, SplitView, StepState, StepView,
 };
@@ -25,7 +25,12 @@ pub fn show(view: &RolloutView, layout: &Layout) -> String {
 
 /// Who started it and when: the right end of the first line.
 pub fn begun(view: &RolloutView, layout: &Layout) -> String {
-    format!("{} · started {} UTC by {}", view.owner, layout.time(view.started_at), view.started_by)
+    format!(
+        "{} · started {} UTC by {}",
+        view.owner,
+        layout.time(view.started_at),
+        person(&view.started_by)
+    )
 }
 
 fn headline(view: &RolloutView, layout: &Layout) -> String {
@@ -118,7 +123,7 @@ fn checks(view: &RolloutView, layout: &Layout) -> Option<String> {
     if view.checks.is_empty() {
         return None;
     }
-    let limit = view.evidence.as_ref().map(|e| format!(" (reverts at {} over all)", e.limit_text));
+    let limit = view.evidence.as_ref().map(|e| format!(" (reverts at {})", e.limit_text));
     let head = [
         "check".to_owned(),
         format!("canary {}", view.canary),
@@ -146,6 +151,7 @@ fn check(check: &CheckView, layout: &Layout) -> Vec<String> {
     };
     let evidence = match &check.evidence {
         Some(e) => format!("{:<13} {}", e.text, bar(e.towards_limit, layout)),
+        None if check.tolerate.is_some() => "no look yet".to_owned(),
         None => "limits only".to_owned(),
     };
     vec![
@@ -170,7 +176,7 @@ fn bar(towards: f64, layout: &Layout) -> String {
 
 /// A revert, told: who has what again, since when, on what evidence, at what price.
 fn told(view: &RolloutView, revert: &RevertView, layout: &Layout) -> Vec<String> {
-    let decided = format!("decided {} UTC by {}", revert.decided_at.0.clock(), revert.by);
+    let decided = format!("decided {} UTC by {}", revert.decided_at.0.clock(), person(&revert.by));
     let first = match (revert.in_force_at, revert.took_ms) {
         (Some(_), Some(ms)) => format!(
             "  Everybody is on {} again: {decided}, in force after {}",

@@ -25,7 +25,7 @@ checkout#42   v412 → v413   all well, baking                               tea
   1 % ── 5 % ── gate payments-leads ── [ 25 % ] ── 50 % ── 90 % for 4h ── 100 %
   wish 25 % · seen 24.9 % · haproxy 3 of 3 follow
   50 % about 14:32:00 UTC: bake 4m10s of 10m; errors must rule out 1.8x: about 7,400 more canary requests, 70 s
-  check     canary v413              baseline v412            canary is   evidence of harm (reverts at 100 : 1 over all)
+  check     canary v413              baseline v412            canary is   evidence of harm (reverts at 100 : 1)
   errors    0.153 % (40 of 26,144)   0.121 % (95 of 78,512)   1.3x        0.36 : 1      ▏··········▕
   crashes   no requests yet          no requests yet          –           limits only
   all                                                                     20 : 1        ▏███████···▕
@@ -110,6 +110,18 @@ fn long_groups_are_cut_and_say_so() {
     let text = list(&rollouts, false, &layout());
     assert!(text.ends_with("  … and 2 more: tidegate list --all"), "{text}");
     assert_eq!(list(&rollouts, true, &layout()).lines().count(), 13);
+}
+
+#[test]
+fn the_command_that_helps_is_never_cut() {
+    let sentence =
+        "payments-leads to approve; without an answer it reverts, and so on and so forth";
+    let rollouts: Vec<RolloutSummary> =
+        read(json!([row("ledger#2", "needs_you", "gate", sentence)]));
+    let narrow = Layout { width: 80, ..layout() };
+    let text = list(&rollouts, false, &narrow);
+    assert!(text.ends_with("tidegate approve ledger#2"), "{text}");
+    assert!(text.contains('…') && text.lines().all(|l| l.chars().count() <= 80), "{text}");
 }
 
 #[test]
