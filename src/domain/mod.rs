@@ -11,7 +11,7 @@ mod weight;
 
 pub use actor::{Actor, ActorKind};
 pub use name::{Name, NameError, RolloutName};
-pub use reason::{Doubt, Reason};
+pub use reason::{Doubt, Reason, reasoned};
 pub use time::{Timestamp, human, parse_duration};
 pub use weight::{Share, Weight, WeightError};
 

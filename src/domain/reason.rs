@@ -109,8 +109,12 @@ impl fmt::Display for Reason {
                 write!(f, "the canary was silent for {} while the baseline was not", human(*lasted))
             }
             Self::Doubted { doubt } => write!(f, "in doubt for too long: {doubt}"),
-            Self::Person { by, because } => told(f, "asked by", by, because),
-            Self::Kill { by, because } => told(f, "kill switch pulled by", by, because),
+            Self::Person { by, because } => {
+                f.write_str(&reasoned(&format!("asked by {by}"), because))
+            }
+            Self::Kill { by, because } => {
+                f.write_str(&reasoned(&format!("kill switch pulled by {by}"), because))
+            }
             Self::Superseded { by } => write!(f, "superseded by {by}"),
             Self::GateTimedOut { step, after } => {
                 write!(f, "nobody approved step {} within {}", step + 1, human(*after))
@@ -128,7 +132,7 @@ impl fmt::Display for Reason {
     }
 }
 
-fn told(f: &mut fmt::Formatter<'_>, what: &str, by: &Actor, because: &str) -> fmt::Result {
-    write!(f, "{what} {by}")?;
-    if because.is_empty() { Ok(()) } else { write!(f, ": {because}") }
+/// What happened, and a person's own words for why, if they gave any.
+pub fn reasoned(what: &str, because: &str) -> String {
+    if because.is_empty() { what.to_owned() } else { format!("{what}: {because}") }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::draft::Draft;
 use super::state::{Command, Effect, Latch, Phase};
-use crate::domain::{Actor, Reason, Timestamp, Weight};
+use crate::domain::{Actor, Reason, Timestamp, Weight, reasoned};
 use crate::plan::{Gate, Step};
 
 impl Draft<'_> {
@@ -68,7 +68,7 @@ impl Draft<'_> {
             &mut Phase::Calling { step, .. } => self.effect(Effect::RunHook { step }),
             _ => {}
         }
-        self.note("resumed", by.clone(), format!("resumed by {by}: {because}"));
+        self.note("resumed", by.clone(), reasoned(&format!("resumed by {by}"), because));
         // The last share may have been confirmed meanwhile.
         if matches!(self.next.phase, Phase::Finishing { .. })
             && self.next.wish.confirmed_at.is_some()
@@ -102,10 +102,7 @@ impl Draft<'_> {
         if let Some(why) = may_not_approve(gate, by, groups, answers, &self.next.started_by) {
             return self.refuse(why);
         }
-        let mut text = format!("approved by {by}");
-        if !because.is_empty() {
-            text = format!("{text}: {because}");
-        }
+        let text = reasoned(&format!("approved by {by}"), because);
         let answers: Vec<_> = gate.asks.iter().zip(answers).collect();
         self.journal("approved", by.clone(), text, serde_json::json!({ "answers": answers }));
         self.enter(step + 1);
@@ -122,7 +119,7 @@ impl Draft<'_> {
         let skipped = self.program.plan.steps.len().saturating_sub(self.next.entered);
         self.next.promoted_by = Some(by.clone());
         self.next.reached = Weight::FULL;
-        let text = format!("promoted by {by}, skipping {skipped} steps: {because}");
+        let text = reasoned(&format!("promoted by {by}, skipping {skipped} steps"), because);
         self.raise_to_the_end(Weight::FULL, by.clone());
         self.note("promoted", by.clone(), text);
     }

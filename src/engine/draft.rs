@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::state::{Effect, Entry, Latch, Phase, State, Transition, Wish};
-use crate::domain::{Actor, Generation, Reason, Timestamp, Weight};
+use crate::domain::{Actor, Generation, Reason, Timestamp, Weight, reasoned};
 use crate::plan::Program;
 
 /// A revert that is not confirmed by then tells people, and goes on trying.
@@ -178,7 +178,7 @@ impl<'a> Draft<'a> {
             return self.refuse("the kill switch is pulled already");
         }
         self.next.latch = to;
-        self.note("killed", by.clone(), format!("kill switch pulled by {by}: {because}"));
+        self.note("killed", by.clone(), reasoned(&format!("kill switch pulled by {by}"), because));
     }
 
     pub(super) fn alarm_late_revert(&mut self) {

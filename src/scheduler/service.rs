@@ -164,7 +164,9 @@ impl Service {
             return Ok(());
         }
         let (name, baseline) = (&stored.name, &stored.program.baseline);
-        let why = format!("{name}: {route} has been rolled out again since; start a rollout of {baseline} instead");
+        let why = format!(
+            "{name}: {route} has been rolled out again since; start a rollout of {baseline} instead"
+        );
         Err(ApplyError::Refused(why))
     }
 

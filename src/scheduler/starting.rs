@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::core::Input;
 use super::service::{ApplyError, Service};
-use crate::domain::{Actor, Name, RolloutName, Weight};
+use crate::domain::{Actor, Name, RolloutName, Weight, reasoned};
 use crate::engine::{Command, Entry, Memory, Phase, initial};
 use crate::plan::{IfBusy, Plan, Program, RouteRef, Step, program};
 use crate::store::{Kill, ListFilter, NewRollout, PlanRow, RouteRow, Started, StoreError, Stored};
@@ -36,7 +36,7 @@ pub enum StartError {
         "{route} is busy: {by} is in flight; wait for it, `tidegate revert {by}`, or set if_busy in the plan"
     )]
     Busy { route: Name, by: RolloutName },
-    #[error("{route} is killed since {at} by {by}: {because}; `tidegate unkill {route}` first", route = .0.route, at = .0.at, by = .0.by, because = .0.because)]
+    #[error("{}; `tidegate unkill {}` first", killed(.0), .0.route)]
     Killed(Box<Kill>),
     #[error("{0}")]
     NoRetry(String),
@@ -44,6 +44,11 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Supersede(#[from] ApplyError),
+}
+
+fn killed(kill: &Kill) -> String {
+    let Kill { route, by, because, at } = kill;
+    reasoned(&format!("{route} is killed since {at} by {by}"), because)
 }
 
 impl Service {
