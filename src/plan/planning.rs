@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use crate::domain::Weight;
 use crate::judge::Tolerance;
+use crate::judge::planning::{LEARNED_DISPERSION, requests_to_detect};
 
 use super::model::Traffic;
+
+/// The shipped one; see [`crate::judge::Rules::new`].
+const ALPHA: f64 = 0.01;
 
 /// How long a fault goes unseen.
 #[derive(Clone, Copy, Debug)]
@@ -23,75 +27,35 @@ pub(super) fn sight(
     tolerance: Tolerance,
     worse: f64,
 ) -> Option<Sight> {
-    let needed = canary_requests(weight.fraction(), traffic.failures, tolerance, worse)?;
+    let (w, base) = (weight.fraction(), traffic.failures);
+    let needed = requests_to_detect(base, w, worse, &tolerance, ALPHA, LEARNED_DISPERSION);
     let seconds = needed / (weight.fraction() * traffic.requests_per_second);
     let takes = Duration::try_from_secs_f64(seconds).ok()?;
     let ten_years = Duration::from_secs(10 * 366 * 86_400);
     (takes < ten_years).then_some(Sight { requests: needed.ceil() as u64, takes })
 }
 
-/// `n_c = 1.1 phi (ln(1/alpha) + 1.9) / I` at alpha 1 % and phi 1, with
-/// `I = (w k(worse p | lc0) + (1-w) k(p | lb0)) / w` and `k(a|b) = a ln(a/b) - (a-b)`; `lc0`, `lb0` is the
-/// point of the tolerance's line nearest to the fault. To be replaced by the judge's planning figures.
-fn canary_requests(w: f64, base: f64, tolerance: Tolerance, worse: f64) -> Option<f64> {
-    let canary = (worse * base).min(1.0);
-    if base <= 0.0 || w <= 0.0 || w >= 1.0 || canary <= tolerance.ratio * base + tolerance.delta {
-        return None;
-    }
-    let (lc0, lb0) = nearest_null(w, base, canary, tolerance);
-    let k = |a: f64, b: f64| a * (a / b).ln() - (a - b);
-    let information = (w * k(canary, lc0) + (1.0 - w) * k(base, lb0)) / w;
-    let needed = 1.1 * (100_f64.ln() + 1.9) / information;
-    needed.is_finite().then_some(needed)
-}
-
-/// The rates of canary and baseline on the line `lc = ratio lb + delta` that explain the fault best.
-fn nearest_null(
-    w: f64,
-    base: f64,
-    canary: f64,
-    Tolerance { ratio, delta }: Tolerance,
-) -> (f64, f64) {
-    let (nc, nb) = (w, 1.0 - w);
-    let lb0 = if delta == 0.0 {
-        (nc * canary + nb * base) / (nc * ratio + nb)
-    } else {
-        let a = ratio * (nc * ratio + nb);
-        let b = nc * ratio * (delta - canary) + nb * (delta - ratio * base);
-        let c = -nb * base * delta;
-        let sign = if b < 0.0 { -1.0 } else { 1.0 };
-        let q = -(b + sign * (b * b - 4.0 * a * c).sqrt()) / 2.0;
-        if b >= 0.0 { c / q } else { q / a }
-    };
-    (ratio * lb0 + delta, lb0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// statistics.md §8: canary requests at a 1 % step, tolerance 1.0.
+    /// At 10 requests/s and 0.1 % failures a 1 % step sees a doubling after two days, and a catastrophe in minutes.
     #[test]
-    fn figures_are_the_published_ones() {
+    fn a_thin_step_sees_catastrophes_alone() {
+        let traffic = Traffic { requests_per_second: 10.0, failures: 0.001 };
         let strict = Tolerance { ratio: 1.0, delta: 0.0 };
-        let rows = [
-            (0.001, 1.5, 66_907.0),
-            (0.001, 2.0, 18_766.0),
-            (0.001, 5.0, 1_803.0),
-            (0.001, 20.0, 182.0),
-            (0.01, 2.0, 1_877.0),
-        ];
-        for (base, worse, expect) in rows {
-            let got = canary_requests(0.01, base, strict, worse).unwrap_or(f64::NAN);
-            assert!((got / expect - 1.0).abs() < 0.12, "{base} x{worse}: {got}, not {expect}");
-        }
+        let at = |worse| sight(Weight::from_ppm(10_000)?, traffic, strict, worse);
+        let hours = |worse| at(worse).map(|s| s.takes.as_secs() / 3600);
+        assert_eq!(hours(2.0).map(|h| h / 24), Some(2));
+        assert_eq!(hours(20.0), Some(0));
+        assert!(at(1.0).is_none(), "nothing to see");
     }
 
     #[test]
-    fn a_line_with_both_parts_lies_between_its_parts() {
-        let at = |ratio, delta| canary_requests(0.1, 0.01, Tolerance { ratio, delta }, 2.0);
-        let (ratio, both) = (at(1.1, 0.0), at(1.1, 0.002));
-        assert!(ratio < both, "{ratio:?} {both:?}");
-        assert_eq!(at(2.0, 0.0), None, "a doubling is tolerated");
+    fn what_no_traffic_shows_is_no_figure() {
+        let traffic = Traffic { requests_per_second: 0.0, failures: 0.001 };
+        let none =
+            sight(Weight::from_ppm(10_000).unwrap_or_default(), traffic, Tolerance::default(), 2.0);
+        assert!(none.is_none());
     }
 }
