@@ -57,10 +57,11 @@ impl Draft<'_> {
         if self.next.yields {
             self.send_again();
         }
+        let most = self.program.plan.bake_at_most;
         match &mut self.next.phase {
             // Whoever approves has their whole time again, and so has thin data.
             Phase::Gated { since, .. } => *since = self.now,
-            Phase::Baking { earned, .. } if matches!(paused, Reason::Doubted { .. }) => {
+            Phase::Baking { earned, .. } if most.is_some_and(|most| *earned >= most) => {
                 *earned = Duration::ZERO;
             }
             // An answer that came meanwhile was not heard.

@@ -3,43 +3,56 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use super::look::Seen;
+use super::look::{Memory, Seen};
 use super::sample::{Answer, Ask, Counter, Point, Series};
-use crate::domain::{Arm, Timestamp};
+use crate::domain::{Arm, Generation, Timestamp};
 use crate::judge::Counts;
 
 /// Series remembered per rollout. A quiet one must not be forgotten: seen again, it would look newly born.
 const REMEMBERED: usize = 4096;
 
-/// Adds up what every series rose by, and remembers where it stands. `first`: nothing was read before, so that nothing
-/// can be said to have risen.
+/// Adds up what every series rose by, and remembers where it stands. `now`: the split in force.
+///
+/// The four counters of a check stand still together where one of them has no answer, so that the look that ends the gap
+/// covers it for both arms alike, as a restart of ours does; across a change of weight it counts nothing.
 pub(super) fn take_increments(
-    last: &mut BTreeMap<String, Point>,
+    memory: &mut Memory,
     asks: &[Ask],
     answer: &Answer,
-    first: bool,
+    now: Generation,
 ) -> Seen {
-    let spoilt = spoilt_checks(asks, answer);
-    let known = known_origins(last, asks);
+    let read_before = memory.until.is_some();
+    let known = known_origins(&memory.last, asks);
+    let spoilt = spoilt(asks, answer);
     let mut sums = vec![0.0; asks.len()];
-    let mut restarted = false;
+    let mut torn = memory.behind.keys().any(|check| !spoilt.contains(check));
     for series in &answer.series {
-        let Some(check) = asks.get(series.ask).map(|ask| ask.check) else { continue };
-        // What is only unreadable now would seem born later: nothing of its check moves on.
-        if spoilt.contains(&check) {
+        let Some(ask) = asks.get(series.ask).filter(|ask| !spoilt.contains(&ask.check)) else {
             continue;
-        }
-        let born = !first && known.contains(&(check, series.origin().to_owned()));
-        let rise = rise(last, series, born);
-        restarted |= rise.restarted;
+        };
+        let born = read_before
+            && known.contains(&(ask.check, series.origin().to_owned()))
+            && !memory.behind.contains_key(&ask.check);
+        let rise = rise(&mut memory.last, series, born);
+        torn |= rise.restarted;
         sums[series.ask] += rise.by;
     }
-    forget(last);
-    Seen { checks: counts(asks, &sums, &spoilt), restarted }
+    forget(&mut memory.last);
+    let mut checks = counts(asks, &sums);
+    for (check, counts) in checks.iter_mut().enumerate() {
+        if spoilt.contains(&check) {
+            memory.behind.entry(check).or_insert(memory.generation);
+            *counts = None;
+        } else if memory.behind.remove(&check).is_some_and(|then| then != now) {
+            *counts = Some(Counts::default());
+        }
+    }
+    Seen { checks, torn }
 }
 
-fn spoilt_checks(asks: &[Ask], answer: &Answer) -> BTreeSet<usize> {
-    let spoilt = answer.troubles.iter().flat_map(|t| &t.asks);
+/// The checks that a trouble leaves without a whole answer.
+fn spoilt(asks: &[Ask], answer: &Answer) -> BTreeSet<usize> {
+    let spoilt = answer.troubles.iter().flat_map(|trouble| &trouble.asks);
     spoilt.filter_map(|ask| asks.get(*ask)).map(|ask| ask.check).collect()
 }
 
@@ -58,13 +71,16 @@ struct Rise {
     restarted: bool,
 }
 
-/// A fall is a restart: what was counted since then is the new value. A series born on an origin that was read before
+/// A fall is a restart: what was counted since then is the new value. A series born of an origin that was read before
 /// began at zero; one of a new origin began before we looked.
 fn rise(last: &mut BTreeMap<String, Point>, series: &Series, born: bool) -> Rise {
     let key = format!("{}/{}", series.ask, series.key);
     let mut before = last.get(&key).map(|point| point.value).or(born.then_some(0.0));
     let mut rise = Rise { by: 0.0, restarted: false };
-    for point in &series.points {
+    // What is no number would stand in every later difference.
+    let points = series.points.iter().filter(|p| p.value.is_finite() && p.value >= 0.0);
+    let mut latest = None;
+    for point in points {
         match before {
             Some(value) if point.value >= value => rise.by += point.value - value,
             Some(_) => {
@@ -74,9 +90,10 @@ fn rise(last: &mut BTreeMap<String, Point>, series: &Series, born: bool) -> Rise
             None => {}
         }
         before = Some(point.value);
+        latest = Some(*point);
     }
-    if let Some(point) = series.points.last() {
-        last.insert(key, *point);
+    if let Some(point) = latest {
+        last.insert(key, point);
     }
     rise
 }
@@ -92,23 +109,19 @@ fn forget(last: &mut BTreeMap<String, Point>) {
     last.retain(|_, point| point.at >= keep_from);
 }
 
-fn counts(asks: &[Ask], sums: &[f64], spoilt: &BTreeSet<usize>) -> Vec<Option<Counts>> {
+fn counts(asks: &[Ask], sums: &[f64]) -> Vec<Option<Counts>> {
     let checks = asks.iter().map(|a| a.check + 1).max().unwrap_or(0);
-    let mut all = vec![Some(Counts::default()); checks];
+    let mut all = vec![Counts::default(); checks];
     for (ask, sum) in asks.iter().zip(sums) {
-        if spoilt.contains(&ask.check) {
-            all[ask.check] = None;
-        }
         // Counters are whole numbers, but for sums of floats in a source: the nearest whole one is meant.
         let whole = sum.round().max(0.0) as u64;
-        if let Some(counts) = &mut all[ask.check] {
-            match (ask.arm, ask.counter) {
-                (Arm::Canary, Counter::Requests) => counts.canary_requests = whole,
-                (Arm::Canary, Counter::Failures) => counts.canary_failures = whole,
-                (Arm::Baseline, Counter::Requests) => counts.baseline_requests = whole,
-                (Arm::Baseline, Counter::Failures) => counts.baseline_failures = whole,
-            }
+        let counts = &mut all[ask.check];
+        match (ask.arm, ask.counter) {
+            (Arm::Canary, Counter::Requests) => counts.canary_requests = whole,
+            (Arm::Canary, Counter::Failures) => counts.canary_failures = whole,
+            (Arm::Baseline, Counter::Requests) => counts.baseline_requests = whole,
+            (Arm::Baseline, Counter::Failures) => counts.baseline_failures = whole,
         }
     }
-    all
+    all.into_iter().map(Some).collect()
 }

@@ -11,8 +11,7 @@ use super::sample::{Answer, Ask, Counter, From, Point};
 use super::state::{Finding, Look, State};
 use crate::domain::{Arm, Generation, Timestamp, Weight};
 use crate::judge::{
-    self, Counts, Criterion, Evidence, Judgement, LimitAction, LookInput, Requests, Rules, Verdict,
-    planning,
+    self, Counts, Criterion, Evidence, Judgement, LookInput, Requests, Rules, Verdict, planning,
 };
 use crate::plan::{Check, Count, Numbers, Program, SourceRef, Splitter, Step, arm_query};
 
@@ -29,10 +28,13 @@ pub struct Memory {
     pub generation: Generation,
     /// Looks since the canary first got traffic, the dropped ones too.
     pub looks: u64,
-    /// The share of all requests a step may put at risk, fixed when the first look is judged.
+    /// The share of all requests a step may put at risk, fixed when the arms are first compared: what the baseline
+    /// usually fails is known a little by then.
     pub harm: Option<f64>,
     /// The last point of every series, by ask and key.
     pub last: BTreeMap<String, Point>,
+    /// Checks whose counters had no whole answer last time: they stand where they stood when this split was in force.
+    pub behind: BTreeMap<usize, Generation>,
     /// What the last judged look said, for people.
     pub judgement: Option<Judgement>,
 }
@@ -46,6 +48,7 @@ impl Memory {
             looks: 0,
             harm: None,
             last: BTreeMap::new(),
+            behind: BTreeMap::new(),
             judgement: None,
         }
     }
@@ -119,7 +122,7 @@ pub fn rules(program: &Program) -> Rules {
 }
 
 /// Takes an answer in. `lasting`: monotonic time since the read before, zero after a restart; `lag`: how long the
-/// numbers trail a change of weight. Without a look where there is no canary to look at yet.
+/// numbers trail a change of weight. Without a look where there is no canary to look at yet, or the look is dropped.
 pub fn weigh(
     program: &Program,
     state: &State,
@@ -136,7 +139,7 @@ pub fn weigh(
     if state.lives > next.evidence.lives() {
         next.evidence.next_life();
     }
-    let seen = take_increments(&mut next.last, asks, answer, memory.until.is_none());
+    let seen = take_increments(&mut next, asks, answer, state.wish.generation);
     next.until = Some(answer.until);
     next.generation = state.wish.generation;
     let scene = Scene { program, state, memory, answer, lasting, lag };
@@ -145,19 +148,17 @@ pub fn weigh(
         return (next, None);
     }
     next.looks += 1;
-    let look = match scene.held_back() {
-        Some(why) => scene.look(Duration::ZERO, Finding::Thin { sentence: why.to_owned() }),
-        None => scene.judge(&mut next, seen),
-    };
-    (next, Some(look))
+    let look = (!scene.is_dropped()).then(|| scene.judge(&mut next, seen));
+    (next, look)
 }
 
 /// Counts of every check in one look, `None` where a source could not say.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Seen {
     pub(super) checks: Vec<Option<Counts>>,
-    /// A counter started anew: requests are missing, so the arms' shares say nothing.
-    pub(super) restarted: bool,
+    /// A counter started anew or stood still for a while: requests are missing or from before, so the arms' shares say
+    /// nothing.
+    pub(super) torn: bool,
 }
 
 struct Scene<'a> {
@@ -182,13 +183,10 @@ impl Scene<'_> {
         }
     }
 
-    /// Why this look is not judged at all, if it is not.
-    fn held_back(&self) -> Option<&'static str> {
-        if self.memory.until.is_none() {
-            return Some("the first read: nothing to compare with yet");
-        }
-        (self.memory.generation != self.state.wish.generation)
-            .then_some("the weight changed within this look; it is not counted")
+    /// The first read has nothing to compare with, and a look over a change of weight belongs to neither: such a look
+    /// says nothing, not even doubt.
+    fn is_dropped(&self) -> bool {
+        self.memory.until.is_none() || self.memory.generation != self.state.wish.generation
     }
 
     /// Whether the whole look was made at the weight the wish names.
@@ -209,7 +207,10 @@ impl Scene<'_> {
         if warming {
             criteria.iter_mut().for_each(|c| c.tolerate = None);
         }
-        let input = self.input(next, seen, settled && !warming);
+        let mut input = self.input(seen, settled && !warming);
+        if !warming {
+            input.margins = self.margins(next);
+        }
         let rules = rules(self.program);
         let (evidence, mut judgement) = judge::look(&rules, &criteria, &next.evidence, &input);
         // Sticky users come with more requests than one: their split is right even where the requests' is off.
@@ -222,12 +223,15 @@ impl Scene<'_> {
         let finding = self.finding(&judgement, warming);
         let earns = if settled && !warming { self.lasting } else { Duration::ZERO };
         next.judgement = Some(judgement);
-        let mut look = self.look(earns, finding);
-        look.detail = json!(next.judgement);
-        look
+        Look {
+            generation: self.state.wish.generation,
+            lasting: earns,
+            finding,
+            detail: json!(next.judgement),
+        }
     }
 
-    fn input(&self, next: &mut Memory, seen: Seen, settled: bool) -> LookInput {
+    fn input(&self, seen: Seen, settled: bool) -> LookInput {
         let weight = self.state.wish.weight;
         let observed = matches!(self.program.route.split, Splitter::Observe);
         let requests =
@@ -236,10 +240,10 @@ impl Scene<'_> {
         LookInput {
             weight,
             control: weight < Weight::FULL,
-            margins: self.margins(next),
+            margins: Vec::new(),
             lasting: self.lasting,
             checks: seen.checks,
-            split: split.filter(|_| settled && !observed && !seen.restarted),
+            split: split.filter(|_| settled && !observed && !seen.torn),
         }
     }
 
@@ -263,46 +267,27 @@ impl Scene<'_> {
 
     fn finding(&self, judgement: &Judgement, warming: bool) -> Finding {
         let sentence = judgement.sentence();
-        if let Verdict::LimitBroken { check, limit } = &judgement.verdict {
-            return Finding::Limit { check: check.clone(), sentence, then: limit.then };
-        }
-        let mut spoiling = self.answer.troubles.iter().filter(|t| !t.asks.is_empty());
-        if let (Some(trouble), false) = (spoiling.next(), danger(&judgement.verdict)) {
-            return Finding::Blind { sentence: trouble.sentence.clone() };
-        }
-        match &judgement.verdict {
-            Verdict::Regression { check, .. } => {
-                Finding::Regression { check: check.clone(), sentence }
-            }
-            Verdict::LimitBroken { check, limit } => {
+        // One without asks tells of a part that is missing, and spoils nothing.
+        let trouble = self.answer.troubles.iter().find(|trouble| !trouble.asks.is_empty());
+        match (&judgement.verdict, trouble) {
+            (Verdict::LimitBroken { check, limit }, _) => {
                 Finding::Limit { check: check.clone(), sentence, then: limit.then }
             }
-            Verdict::Invalid { .. } => Finding::Invalid { sentence },
-            Verdict::Mismatch { .. } => Finding::Mismatch { sentence },
-            Verdict::Silent { .. } => Finding::Silent { sentence },
-            Verdict::Blind { .. } => Finding::Blind { sentence },
-            Verdict::Pass => Finding::Pass { sentence },
-            Verdict::Inconclusive { .. } => Finding::Thin { sentence },
-            Verdict::Unjudged { .. } if warming => {
+            (Verdict::Regression { check, .. }, _) => {
+                Finding::Regression { check: check.clone(), sentence }
+            }
+            // A trouble with one source does not hide what another has shown; nothing less gets past it.
+            (_, Some(trouble)) => Finding::Blind { sentence: trouble.sentence.clone() },
+            (Verdict::Invalid { .. }, None) => Finding::Invalid { sentence },
+            (Verdict::Mismatch { .. }, None) => Finding::Mismatch { sentence },
+            (Verdict::Silent { .. }, None) => Finding::Silent { sentence },
+            (Verdict::Blind { .. }, None) => Finding::Blind { sentence },
+            (Verdict::Pass, None) => Finding::Pass { sentence },
+            (Verdict::Inconclusive { .. }, None) => Finding::Thin { sentence },
+            (Verdict::Unjudged { .. }, None) if warming => {
                 Finding::Thin { sentence: "the canary warms up; not compared yet".to_owned() }
             }
-            Verdict::Unjudged { .. } => Finding::Unjudged { sentence },
+            (Verdict::Unjudged { .. }, None) => Finding::Unjudged { sentence },
         }
-    }
-
-    fn look(&self, lasting: Duration, finding: Finding) -> Look {
-        let generation = self.state.wish.generation;
-        Look { generation, lasting, finding, detail: serde_json::Value::Null }
-    }
-}
-
-/// A trouble with one source does not hide what another has shown.
-fn danger(verdict: &Verdict) -> bool {
-    match verdict {
-        Verdict::Regression { .. } => true,
-        Verdict::LimitBroken { limit, .. } => {
-            matches!(limit.then, LimitAction::Revert | LimitAction::Pause)
-        }
-        _ => false,
     }
 }

@@ -1,7 +1,9 @@
 //! Timelines and what is journalled, laws one by one, and whatever chance thinks of.
 
+mod increments;
 mod invariants;
 mod laws;
+mod looks;
 mod play;
 mod random;
 mod scenarios;

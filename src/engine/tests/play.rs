@@ -127,6 +127,9 @@ impl Play {
         let because = next("because").unwrap_or_default().to_owned();
         let wish = self.state.wish.generation.0;
         let command = match words {
+            ["start", ..] if self.state.phase != Phase::Queued => {
+                return Event::Started { generation: Generation(7) };
+            }
             ["start", ..] => {
                 self.state.started_by = Actor::token(next("by").unwrap_or("ci"));
                 if !words.contains(&"queued") {
@@ -176,9 +179,9 @@ impl Play {
     }
 
     fn look(&self, words: &[&str]) -> Event {
-        let text = |at: usize, usual: &str| {
-            (*words.get(at).filter(|w| **w != "lasting").unwrap_or(&usual)).to_owned()
-        };
+        let cut = words.iter().position(|w| *w == "lasting");
+        let (words, lasting) = words.split_at(cut.unwrap_or(words.len()));
+        let text = |at: usize, usual: &str| (*words.get(at).unwrap_or(&usual)).to_owned();
         let finding = match words[0] {
             "pass" => Finding::Pass { sentence: text(1, "no harm") },
             "thin" => Finding::Thin { sentence: text(1, "too few requests") },
@@ -198,8 +201,7 @@ impl Play {
             },
             other => panic!("no such look: {other}"),
         };
-        let lasting = words.iter().position(|w| *w == "lasting");
-        let lasting = lasting.map(|at| parse_duration(words[at + 1]).expect("a length"));
+        let lasting = lasting.get(1).map(|length| parse_duration(length).expect("a length"));
         Event::Looked(Look {
             generation: self.state.wish.generation,
             lasting: lasting.unwrap_or(self.program.plan.look),

@@ -214,7 +214,7 @@ proptest! {
         play.program = program;
         play.meet(&Event::Started { generation: Generation(7) });
         for (chance, seconds) in &events {
-            // Walls clocks jump, back too.
+            // Wall clocks jump, back too.
             let jump = Duration::from_secs(seconds.unsigned_abs());
             play.now = if *seconds < 0 { play.now.minus(jump) } else { play.now.plus(jump) };
             if matches!(chance, Chance::Due) && let Some(at) = due(&play.program, &play.state) {

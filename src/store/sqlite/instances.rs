@@ -3,7 +3,9 @@
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
-use super::sql::{Arg, Bulk, Cells, Fault, statements};
+use super::cells::Cells;
+use super::fault::Fault;
+use super::sql::{Arg, Bulk, statements};
 use crate::domain::{Generation, Name};
 use crate::store::InstanceRow;
 

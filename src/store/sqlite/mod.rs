@@ -4,6 +4,8 @@
 //! Does not: decide anything. Reads run on a pool of read-only connections; every write is a request to the
 //! [`writer`], which commits whatever waits in one transaction.
 
+mod cells;
+mod fault;
 mod instances;
 mod kills;
 mod open;
@@ -15,6 +17,7 @@ mod routes;
 mod sql;
 mod tokens;
 mod transitions;
+mod write;
 mod writer;
 
 use std::path::Path;
@@ -24,8 +27,8 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
-use self::sql::Fault;
-use self::transitions::Write;
+use self::fault::Fault;
+use self::write::Write;
 use self::writer::{Task, Writer};
 use super::{
     Answered, Applied, Commit, Committed, Flush, InstanceRow, JournalLine, Kill, ListFilter,
@@ -280,48 +283,4 @@ impl Store for SqliteStore {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use sqlx::Row;
-
-    async fn pragma(store: &SqliteStore, sql: &'static str) -> String {
-        let row = store.write("asking", move |c| {
-            Box::pin(async move { Ok(sqlx::query(sql).fetch_optional(c).await?) })
-        });
-        let row = row.await.expect("an answer");
-        row.map_or_else(String::new, |r| {
-            r.try_get::<i64, _>(0).map(|n| n.to_string()).unwrap_or_else(|_| r.get(0))
-        })
-    }
-
-    #[tokio::test]
-    async fn a_commit_waits_for_the_disk() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let store = SqliteStore::open(dir.path()).await.expect("a store");
-        assert_eq!(pragma(&store, "PRAGMA journal_mode").await, "wal");
-        assert_eq!(pragma(&store, "PRAGMA synchronous").await, "2");
-        assert_eq!(pragma(&store, "PRAGMA foreign_keys").await, "1");
-    }
-
-    #[tokio::test]
-    async fn a_full_disk_refuses_writes_and_answers_reads() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let store = SqliteStore::open(dir.path()).await.expect("a store");
-        let answer = Answered { request: [0; 32], status: 200, body: "x".repeat(20_000) };
-        let at = Timestamp::default();
-        pragma(&store, "PRAGMA max_page_count = 100").await;
-        let mut kept = 0;
-        let refused = loop {
-            match store.remember("s", &kept.to_string(), &answer, at).await {
-                Ok(()) => kept += 1,
-                Err(error) => break error,
-            }
-        };
-        assert!(matches!(refused, StoreError::Unavailable { doing: "keeping an answer", .. }));
-        assert!(kept > 0, "some fitted");
-        assert_eq!(store.answered("s", "0").await.expect("a read"), Some(answer.clone()));
-        assert_eq!(store.answered("s", &kept.to_string()).await.expect("a read"), None);
-        pragma(&store, "PRAGMA max_page_count = 100000").await;
-        store.remember("s", "later", &answer, at).await.expect("room again");
-    }
-}
+mod tests;

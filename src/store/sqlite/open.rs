@@ -12,7 +12,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
 
-use super::sql::{self, Fault};
+use super::fault::Fault;
+use super::sql;
 use super::{instances, kills, outbox, plans, pushed, rollouts, routes, tokens, transitions};
 use crate::store::StoreError;
 

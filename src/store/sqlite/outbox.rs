@@ -4,7 +4,9 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::KEPT;
-use super::sql::{Cells, Fault, statements};
+use super::cells::Cells;
+use super::fault::Fault;
+use super::sql::statements;
 use crate::domain::{RolloutName, Timestamp};
 use crate::store::OutboxRow;
 

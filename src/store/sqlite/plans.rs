@@ -3,7 +3,9 @@
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
-use super::sql::{Cells, Fault, statements, to_json};
+use super::cells::{Cells, to_json};
+use super::fault::Fault;
+use super::sql::statements;
 use crate::domain::{Name, Timestamp};
 use crate::plan::Plan;
 use crate::store::{PlanRow, Revision};

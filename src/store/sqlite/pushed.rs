@@ -4,7 +4,9 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::KEPT;
-use super::sql::{Arg, Bulk, Cells, Fault, statements};
+use super::cells::Cells;
+use super::fault::Fault;
+use super::sql::{Arg, Bulk, statements};
 use crate::domain::Name;
 use crate::store::{PushBatch, PushedCount};
 

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+use super::cells::{Cells, to_json};
+use super::fault::Fault;
 use super::kills;
 use super::routes;
-use super::sql::{Cells, Fault, statements, to_json};
-use super::transitions::{JOURNAL, Marks, journal_row};
+use super::sql::statements;
+use super::transitions::{JOURNAL, journal_row};
+use super::write::Marks;
 use crate::domain::{Name, RolloutName, Timestamp};
 use crate::engine::Entry;
 use crate::store::{JournalLine, ListFilter, NewRollout, Started, Stored, Summary, chain};

@@ -1,71 +1,17 @@
-//! Statements whose parameters are counted, and rows that name themselves when they make no sense.
+//! Statements whose parameters are counted.
 //!
-//! Owns: the only way this adapter runs SQL and reads columns.
+//! Owns: the only way this adapter runs SQL.
 //! SQLite takes a forgotten parameter as NULL and says nothing. Here the count is part of a statement's type,
 //! and [`check`] compares it with the text of every statement when the store opens.
 
-use std::fmt::Display;
-use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
-use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{
-    Arguments, AssertSqlSafe, Either, Executor, Row, SqlSafeStr, SqliteConnection, Statement,
-};
+use sqlx::{Arguments, AssertSqlSafe, Either, Executor, SqlSafeStr, SqliteConnection, Statement};
 
+use super::fault::Fault;
 use crate::domain::{Timestamp, Weight};
 use crate::store::StoreError;
-
-/// Why a statement or a row failed; the store adds what it was doing.
-#[derive(Debug)]
-pub(super) enum Fault {
-    Sql(sqlx::Error),
-    Store(StoreError),
-}
-
-impl From<sqlx::Error> for Fault {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Sql(error)
-    }
-}
-
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl Fault {
-    pub(super) fn while_(self, doing: &'static str) -> StoreError {
-        match self {
-            Self::Sql(source) if is_damage(&source) => {
-                StoreError::Corrupt { what: "database file".to_owned(), detail: source.to_string() }
-            }
-            Self::Sql(source) => StoreError::Unavailable { doing, source },
-            Self::Store(error) => error,
-        }
-    }
-
-    /// The same failure for another caller of the same transaction.
-    pub(super) fn again(&self) -> Self {
-        let text = match self {
-            Self::Sql(error) => error.to_string(),
-            Self::Store(error) => error.to_string(),
-        };
-        Self::Sql(sqlx::Error::Io(std::io::Error::other(text)))
-    }
-
-    pub(super) fn is_unique_violation(&self) -> bool {
-        matches!(self, Self::Sql(sqlx::Error::Database(e)) if e.is_unique_violation())
-    }
-}
-
-/// SQLITE_CORRUPT and SQLITE_NOTADB, with their extended codes: trying again does not help.
-fn is_damage(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.and_then(|c| c.parse::<i64>().ok()).is_some_and(|c| matches!(c & 0xff, 11 | 26))
-}
 
 /// A value on its way into a statement.
 #[derive(Clone, Debug)]
@@ -296,84 +242,6 @@ fn highest_parameter(text: &str) -> usize {
         rest[..digits].parse().ok()
     });
     numbers.max().unwrap_or(0)
-}
-
-/// Columns of one row. `key` are the columns that name the row to people.
-#[derive(Clone, Copy)]
-pub(super) struct Cells<'r> {
-    pub(super) row: &'r SqliteRow,
-    pub(super) table: &'static str,
-    pub(super) key: &'static [&'static str],
-}
-
-impl Cells<'_> {
-    pub(super) fn int(self, column: &str) -> Result<i64, Fault> {
-        self.row.try_get(column).map_err(|e| self.corrupt(column, e))
-    }
-
-    pub(super) fn number<T: TryFrom<i64, Error: Display>>(self, column: &str) -> Result<T, Fault> {
-        T::try_from(self.int(column)?).map_err(|e| self.corrupt(column, e))
-    }
-
-    pub(super) fn at(self, column: &str) -> Result<Timestamp, Fault> {
-        self.int(column).map(Timestamp::from_micros)
-    }
-
-    pub(super) fn maybe_at(self, column: &str) -> Result<Option<Timestamp>, Fault> {
-        let micros: Option<i64> = self.row.try_get(column).map_err(|e| self.corrupt(column, e))?;
-        Ok(micros.map(Timestamp::from_micros))
-    }
-
-    pub(super) fn weight(self, column: &str) -> Result<Weight, Fault> {
-        Weight::try_from(self.number::<u32>(column)?).map_err(|e| self.corrupt(column, e))
-    }
-
-    pub(super) fn text(self, column: &str) -> Result<String, Fault> {
-        self.row.try_get(column).map_err(|e| self.corrupt(column, e))
-    }
-
-    pub(super) fn maybe_text(self, column: &str) -> Result<Option<String>, Fault> {
-        self.row.try_get(column).map_err(|e| self.corrupt(column, e))
-    }
-
-    pub(super) fn parsed<T: FromStr<Err: Display>>(self, column: &str) -> Result<T, Fault> {
-        self.text(column)?.parse().map_err(|e| self.corrupt(column, e))
-    }
-
-    pub(super) fn maybe_parsed<T: FromStr<Err: Display>>(
-        self,
-        column: &str,
-    ) -> Result<Option<T>, Fault> {
-        let text = self.maybe_text(column)?;
-        text.map(|t| t.parse().map_err(|e| self.corrupt(column, e))).transpose()
-    }
-
-    pub(super) fn json<T: DeserializeOwned>(self, column: &str) -> Result<T, Fault> {
-        let text: &str = self.row.try_get(column).map_err(|e| self.corrupt(column, e))?;
-        serde_json::from_str(text).map_err(|e| self.corrupt(column, e))
-    }
-
-    pub(super) fn hash(self, column: &str) -> Result<[u8; 32], Fault> {
-        let bytes: &[u8] = self.row.try_get(column).map_err(|e| self.corrupt(column, e))?;
-        bytes.try_into().map_err(|e| self.corrupt(column, e))
-    }
-
-    pub(super) fn corrupt(self, column: &str, why: impl Display) -> Fault {
-        let mut what = self.table.to_owned();
-        for column in self.key {
-            let text = self.row.try_get::<String, _>(*column);
-            let text = text.or_else(|_| self.row.try_get::<i64, _>(*column).map(|n| n.to_string()));
-            what.push(' ');
-            what.push_str(text.as_deref().unwrap_or("?"));
-        }
-        StoreError::Corrupt { what, detail: format!("column `{column}`: {why}") }.into()
-    }
-}
-
-/// What the engine and the plans make can always be written; an error here is a defect of ours, named like a bad row.
-pub(super) fn to_json<T: serde::Serialize>(what: &str, value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value)
-        .map_err(|e| StoreError::Corrupt { what: what.to_owned(), detail: e.to_string() })
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::KEPT;
-use super::sql::{Cells, Fault, statements, to_json};
+use super::cells::{Cells, to_json};
+use super::fault::Fault;
+use super::sql::statements;
 use crate::domain::Timestamp;
 use crate::store::{Answered, Role, StoreError, TokenRow};
 

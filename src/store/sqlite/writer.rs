@@ -10,8 +10,10 @@ use std::pin::Pin;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use super::sql::{Fault, Sql};
-use super::transitions::{self, Write};
+use super::fault::Fault;
+use super::sql::Sql;
+use super::transitions;
+use super::write::Write;
 use crate::store::Committed;
 
 /// Requests in one transaction at most.
@@ -50,8 +52,8 @@ struct Group {
 
 /// A task with its answer kept back until the commit.
 trait Job: Send {
-    /// Whether it did what it should.
-    fn run<'a>(&'a mut self, conn: &'a mut SqliteConnection) -> Task<'a, bool>;
+    /// Keeps its result; an error comes back as well, to undo what it did.
+    fn run<'a>(&'a mut self, conn: &'a mut SqliteConnection) -> Task<'a, ()>;
     fn answer(self: Box<Self>, failed: Option<&Fault>);
 }
 
@@ -66,12 +68,12 @@ where
     F: for<'c> FnOnce(&'c mut SqliteConnection) -> Task<'c, T> + Send,
     T: Send,
 {
-    fn run<'a>(&'a mut self, conn: &'a mut SqliteConnection) -> Task<'a, bool> {
+    fn run<'a>(&'a mut self, conn: &'a mut SqliteConnection) -> Task<'a, ()> {
         Box::pin(async move {
             if let Some(task) = self.task.take() {
                 self.result = task(conn).await;
             }
-            Ok(self.result.is_ok())
+            self.result.as_ref().map(|_| ()).map_err(Fault::again)
         })
     }
 
@@ -212,8 +214,9 @@ impl Batch {
         };
         for job in &mut self.jobs {
             SAVEPOINT.execute(conn, []).await?;
-            if !job.run(conn).await? {
-                UNDO_ONE.execute(conn, []).await?;
+            if let Err(fault) = job.run(conn).await {
+                // On a full disk SQLite has rolled back everything by itself: the reason is the task's, not this.
+                UNDO_ONE.execute(conn, []).await.map_err(|_| fault)?;
             }
             RELEASE.execute(conn, []).await?;
         }

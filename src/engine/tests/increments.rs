@@ -1,0 +1,184 @@
+//! Rows of readings of one series and what they rose by.
+
+use crate::domain::{Arm, Generation, Timestamp};
+use crate::engine::increments::take_increments;
+use crate::engine::look::Seen;
+use crate::engine::{Answer, Ask, Memory, Point, Series, Trouble, TroubleKind, asks};
+use crate::judge::Counts;
+use crate::plan::Program;
+
+use super::laws::PLAN;
+use super::play::program;
+
+/// Reads the four counters of the plan's only check.
+struct Reader {
+    asks: Vec<Ask>,
+    memory: Memory,
+    at: Timestamp,
+    generation: Generation,
+}
+
+impl Reader {
+    fn new(program: &Program) -> Self {
+        let (memory, at) = (Memory::new(program), Timestamp::from_micros(1_000_000_000));
+        Self { asks: asks(program), memory, at, generation: Generation(8) }
+    }
+
+    /// `(ask, key, target, values)`, ten seconds after the reading before; `spoilt` asks are in trouble.
+    fn read(&mut self, series: &[(usize, &str, &str, &[f64])], spoilt: &[usize]) -> Seen {
+        self.at = self.at.plus(std::time::Duration::from_secs(10));
+        let point = |value: &f64| Point { at: self.at, value: *value };
+        let series = series.iter().map(|(ask, key, target, values)| Series {
+            ask: *ask,
+            key: (*key).to_owned(),
+            target: (*target).to_owned(),
+            points: values.iter().map(point).collect(),
+        });
+        let trouble = Trouble {
+            asks: spoilt.to_vec(),
+            kind: TroubleKind::Slow,
+            sentence: "prom-eu is slow".to_owned(),
+        };
+        let answer = Answer {
+            series: series.collect(),
+            until: self.at,
+            troubles: if spoilt.is_empty() { vec![] } else { vec![trouble] },
+        };
+        let seen = take_increments(&mut self.memory, &self.asks, &answer, self.generation);
+        self.memory.until = Some(self.at);
+        self.memory.generation = self.generation;
+        seen
+    }
+}
+
+/// Canary requests of one series after each reading.
+#[track_caller]
+fn check(readings: &[&[f64]], expect: &[u64]) {
+    let mut reader = Reader::new(&program(PLAN));
+    let seen = readings.iter().map(|values| {
+        let seen = reader.read(&[(0, "a", "pod-1", values)], &[]);
+        seen.checks[0].map(|c| c.canary_requests).unwrap_or(u64::MAX)
+    });
+    assert_eq!(seen.collect::<Vec<_>>(), expect, "{readings:?}");
+}
+
+#[test]
+fn counters_rise() {
+    check(&[&[100.0], &[130.0], &[130.0]], &[0, 30, 0]);
+    check(&[&[100.0], &[110.0, 120.0, 125.0]], &[0, 25]);
+    check(&[&[100.0, 110.0]], &[10]);
+    check(&[&[100.0], &[], &[150.0]], &[0, 0, 50]);
+}
+
+#[test]
+fn a_fall_is_a_restart_from_nothing() {
+    check(&[&[100.0], &[7.0], &[9.0]], &[0, 7, 2]);
+    check(&[&[100.0], &[120.0, 3.0, 5.0]], &[0, 25]);
+}
+
+#[test]
+fn what_is_no_number_is_no_reading() {
+    check(&[&[100.0], &[f64::NAN], &[130.0]], &[0, 0, 30]);
+    check(&[&[100.0], &[f64::INFINITY, -1.0, 110.0]], &[0, 10]);
+}
+
+#[test]
+fn asks_come_canary_first() {
+    let asks = asks(&program(PLAN));
+    let arms: Vec<Arm> = asks.iter().map(|a| a.arm).collect();
+    assert_eq!(arms, [Arm::Canary, Arm::Canary, Arm::Baseline, Arm::Baseline]);
+}
+
+#[test]
+fn a_series_is_born_from_zero_where_its_process_was_read_before() {
+    let mut reader = Reader::new(&program(PLAN));
+    let at_first = reader.read(&[(0, "a", "pod-1", &[500.0])], &[]);
+    assert_eq!(at_first.checks[0], Some(Counts::default()));
+    let seen = reader.read(&[(0, "a", "pod-1", &[510.0]), (1, "b", "pod-1", &[3.0])], &[]);
+    let expect = Counts { canary_requests: 10, canary_failures: 3, ..Counts::default() };
+    assert_eq!(seen.checks[0], Some(expect));
+}
+
+#[test]
+fn a_series_of_a_process_never_read_began_before() {
+    let mut reader = Reader::new(&program(PLAN));
+    reader.read(&[(0, "a", "pod-1", &[500.0])], &[]);
+    let seen = reader.read(&[(0, "a", "pod-1", &[510.0]), (0, "a2", "pod-2", &[9_000.0])], &[]);
+    assert_eq!(seen.checks[0].map(|c| c.canary_requests), Some(10));
+    assert!(!seen.torn);
+}
+
+#[test]
+fn a_restart_leaves_the_shares_untold() {
+    let mut reader = Reader::new(&program(PLAN));
+    reader.read(&[(0, "a", "pod-1", &[500.0])], &[]);
+    assert!(reader.read(&[(0, "a", "pod-1", &[4.0])], &[]).torn);
+    assert!(!reader.read(&[(0, "a", "pod-1", &[5.0])], &[]).torn);
+}
+
+/// Both arms' requests (asks 0 and 2) and the canary's failures (1), all of one proxy.
+fn both(
+    canary: f64,
+    failures: f64,
+    baseline: f64,
+) -> [(usize, &'static str, &'static str, [f64; 1]); 3] {
+    [(0, "c", "proxy", [canary]), (1, "f", "proxy", [failures]), (2, "b", "proxy", [baseline])]
+}
+
+fn read_both(reader: &mut Reader, values: (f64, f64, f64), spoilt: &[usize]) -> Seen {
+    let series = both(values.0, values.1, values.2);
+    let whole = series.iter().filter(|s| !spoilt.contains(&s.0));
+    let whole: Vec<_> = whole.map(|(ask, key, target, v)| (*ask, *key, *target, &v[..])).collect();
+    reader.read(&whole, spoilt)
+}
+
+#[test]
+fn a_gap_is_covered_for_both_arms_alike() {
+    let mut reader = Reader::new(&program(PLAN));
+    read_both(&mut reader, (100.0, 1.0, 1000.0), &[]);
+    let dark = read_both(&mut reader, (110.0, 1.0, 1100.0), &[0]);
+    assert_eq!(dark.checks, [None]);
+    let seen = read_both(&mut reader, (120.0, 2.0, 1200.0), &[]);
+    let expect = Counts {
+        canary_requests: 20,
+        canary_failures: 1,
+        baseline_requests: 200,
+        baseline_failures: 0,
+    };
+    assert_eq!((seen.checks, seen.torn), (vec![Some(expect)], true));
+    assert!(!read_both(&mut reader, (130.0, 2.0, 1300.0), &[]).torn);
+}
+
+#[test]
+fn a_gap_over_a_change_of_weight_counts_nothing() {
+    let mut reader = Reader::new(&program(PLAN));
+    read_both(&mut reader, (100.0, 1.0, 1000.0), &[]);
+    read_both(&mut reader, (110.0, 1.0, 1100.0), &[0]);
+    reader.generation = Generation(9);
+    read_both(&mut reader, (110.0, 1.0, 1100.0), &[0]);
+    let seen = read_both(&mut reader, (150.0, 2.0, 1200.0), &[]);
+    assert_eq!(seen.checks, [Some(Counts::default())]);
+    let seen = read_both(&mut reader, (160.0, 2.0, 1300.0), &[]);
+    assert_eq!(seen.checks[0].map(|c| (c.canary_requests, c.baseline_requests)), Some((10, 100)));
+}
+
+/// The failures' query failed at first: what they counted in all their life is no increment of one look.
+#[test]
+fn what_had_no_answer_is_not_born() {
+    let mut reader = Reader::new(&program(PLAN));
+    read_both(&mut reader, (1000.0, 400.0, 1000.0), &[1]);
+    let seen = read_both(&mut reader, (1010.0, 400.0, 1010.0), &[]);
+    assert_eq!(seen.checks[0].map(|c| c.canary_failures), Some(0));
+    let seen = read_both(&mut reader, (1020.0, 402.0, 1020.0), &[]);
+    assert_eq!(seen.checks[0].map(|c| c.canary_failures), Some(2));
+}
+
+#[test]
+fn what_is_not_seen_for_an_hour_is_forgotten() {
+    let mut reader = Reader::new(&program(PLAN));
+    reader.read(&[(0, "a", "pod-1", &[5.0]), (0, "b", "pod-2", &[5.0])], &[]);
+    for _ in 0..360 {
+        reader.read(&[(0, "a", "pod-1", &[5.0])], &[]);
+    }
+    assert_eq!(reader.memory.last.len(), 1);
+}
