@@ -8,9 +8,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use tidegate::domain::{Actor, Arm, Generation, Timestamp, Weight};
-use tidegate::engine::{
-    Answer, Ask, Counter, Memory, Point, Series, State, asks, initial, weigh,
-};
+use tidegate::engine::{Answer, Ask, Counter, Memory, Point, Series, State, asks, initial, weigh};
 use tidegate::judge::{
     Counts, Criterion, Evidence, Limit, LookInput, Requests, Rules, Tolerance, look,
 };

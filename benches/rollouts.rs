@@ -62,11 +62,8 @@ async fn start(store: &SqliteStore, program: &Program, number: usize) {
     let name = Name::new(&format!("service-{number}")).unwrap();
     let now = SystemClock::default().wall();
     let route = Route { name: name.clone(), ..program.route.clone() };
-    let plan = Plan {
-        name: name.clone(),
-        route: RouteRef::Named(name.clone()),
-        ..program.plan.clone()
-    };
+    let plan =
+        Plan { name: name.clone(), route: RouteRef::Named(name.clone()), ..program.plan.clone() };
     let program = Program { plan: plan.clone(), route: route.clone(), ..program.clone() };
     store.apply_route(&route, now).await.unwrap();
     store.apply_plan(&plan, "", "bench", now).await.unwrap();

@@ -41,7 +41,8 @@ report() {
 
 # Serves a directory for a while and reports.
 measure() {
-    "$program" serve --data "$2" --listen 127.0.0.1:0 >"$work/serve.log" 2>&1 &
+    "$program" serve --data "$2" --listen 127.0.0.1:0 \
+        --listen-providers 127.0.0.1:0 >"$work/serve.log" 2>&1 &
     server=$!
     sleep "$watched"
     kill -0 "$server" || { cat "$work/serve.log" >&2; exit 1; }

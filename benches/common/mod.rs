@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use tidegate::domain::Side;
 use tidegate::plan::{Body, Program, RouteRef, SourceFile, program as program_of, read};
 
-const ROUNDS: usize = 15;
-/// Of one row in one round; long enough for the clock, short enough to be spared by a busy neighbour.
-const SLICE: Duration = Duration::from_millis(15);
+const ROUNDS: usize = 200;
+/// Of one row in one round: shorter than the turns of a busy scheduler, so that some of the rounds are undisturbed.
+const SLICE: Duration = Duration::from_millis(1);
 
 /// One kind of work, and what it is called in the report.
 pub struct Row<'a> {

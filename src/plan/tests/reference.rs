@@ -55,6 +55,7 @@ fn every_example_reads_and_lints() {
 #[test]
 fn every_key_is_explained() {
     let keys = ALL.iter().flat_map(|table| table.keys.iter().map(|key| (table.title, key.name)));
-    let missing: Vec<_> = keys.filter(|(_, key)| !REFERENCE.contains(&format!("`{key}`"))).collect();
+    let missing: Vec<_> =
+        keys.filter(|(_, key)| !REFERENCE.contains(&format!("`{key}`"))).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
