@@ -2,7 +2,10 @@
 //!
 //! Read in this order: [`domain`] (the words), [`judge`] (is the canary worse?), [`plan`] (what was asked for).
 
+pub mod api;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod flags;
@@ -10,5 +13,7 @@ pub mod judge;
 pub mod metrics;
 pub mod plan;
 pub mod scheduler;
+pub mod server;
 pub mod store;
+pub mod telemetry;
 pub mod traffic;

@@ -21,18 +21,16 @@ pub(super) fn take_increments(
     answer: &Answer,
     now: Generation,
 ) -> Seen {
-    let read_before = memory.until.is_some();
     let known = known_origins(&memory.last, asks);
     let spoilt = spoilt(asks, answer);
+    let stood = memory.until.map(|_| memory.generation);
     let mut sums = vec![0.0; asks.len()];
     let mut torn = memory.behind.keys().any(|check| !spoilt.contains(check));
     for series in &answer.series {
         let Some(ask) = asks.get(series.ask).filter(|ask| !spoilt.contains(&ask.check)) else {
             continue;
         };
-        let born = read_before
-            && known.contains(&(ask.check, series.origin().to_owned()))
-            && !memory.behind.contains_key(&ask.check);
+        let born = known.contains(&(ask.check, series.origin().to_owned()));
         let rise = rise(&mut memory.last, series, born);
         torn |= rise.restarted;
         sums[series.ask] += rise.by;
@@ -41,9 +39,9 @@ pub(super) fn take_increments(
     let mut checks = counts(asks, &sums);
     for (check, counts) in checks.iter_mut().enumerate() {
         if spoilt.contains(&check) {
-            memory.behind.entry(check).or_insert(memory.generation);
+            memory.behind.entry(check).or_insert(stood);
             *counts = None;
-        } else if memory.behind.remove(&check).is_some_and(|then| then != now) {
+        } else if memory.behind.remove(&check).is_some_and(|then| then != Some(now)) {
             *counts = Some(Counts::default());
         }
     }

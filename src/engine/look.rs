@@ -33,8 +33,9 @@ pub struct Memory {
     pub harm: Option<f64>,
     /// The last point of every series, by ask and key.
     pub last: BTreeMap<String, Point>,
-    /// Checks whose counters had no whole answer last time: they stand where they stood when this split was in force.
-    pub behind: BTreeMap<usize, Generation>,
+    /// Checks whose counters had no whole answer last time: they stand where they stood when this split was in force;
+    /// `None` where they were never read.
+    pub behind: BTreeMap<usize, Option<Generation>>,
     /// What the last judged look said, for people.
     pub judgement: Option<Judgement>,
 }

@@ -45,9 +45,14 @@ pub fn lint(plan: &Plan, route: Option<&Route>) -> Vec<Finding> {
 
 /// [`lint`] for every plan of several files, each finding at its place; a name used twice; a route that is nowhere.
 pub fn lint_all(documents: &[Document]) -> Vec<Problem> {
+    lint_with(documents, &[])
+}
+
+/// [`lint_all`] where some routes are known already; a file's own definition counts more.
+pub fn lint_with(documents: &[Document], known: &[Route]) -> Vec<Problem> {
     let mut problems = twice(documents);
-    let routes = documents.iter().filter_map(Document::route).map(|r| (&r.name, r));
-    let routes: HashMap<&Name, &Route> = routes.collect();
+    let routes = known.iter().chain(documents.iter().filter_map(Document::route));
+    let routes: HashMap<&Name, &Route> = routes.map(|r| (&r.name, r)).collect();
     for document in documents {
         let Some(plan) = document.plan() else { continue };
         let route = match &plan.route {

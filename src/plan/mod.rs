@@ -32,7 +32,7 @@ mod yaml;
 pub use arm::arm_query;
 pub use capability::Abilities;
 pub use fill::{RUNTIME_NAMES, fill, fill_json, fill_url};
-pub use lint::{Finding, lint, lint_all};
+pub use lint::{Finding, lint, lint_all, lint_with};
 pub use model::*;
 pub use problem::{Problem, Severity, Snippet};
 pub use program::program;

@@ -15,8 +15,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::feed::{Feed, Poll, Polled, Wished};
+use super::feed::Feed;
 use super::observe;
+use super::split::{Poll, Polled, Wished};
 use crate::domain::{Generation, Name, Share};
 
 /// A poll is held this long at most, then answered 304.

@@ -14,101 +14,14 @@ use tokio::sync::{mpsc, watch};
 use super::confirm::{self, Asked, Confirmation, Follower, SILENT_AFTER};
 use super::instance::{At, Instance};
 use super::observe;
+use super::split::{FeedEvent, Poll, Polled, Wished};
 use crate::clock::{Clock, Mono};
-use crate::domain::{Generation, Name, RolloutName, Share, Side, Weight};
+use crate::domain::{Generation, Name, Share};
 use crate::plan::Splitter;
 use crate::store::InstanceRow;
 
 /// Shares of earlier generations are remembered this far back, to tell a hand edit from an old wish.
 const REMEMBERED: usize = 32;
-
-/// The split a route should have.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Wished {
-    pub route: Name,
-    pub generation: Generation,
-    /// Side B's.
-    pub share: Share,
-    pub serving: Side,
-    /// Values of the arm label on either side, as far as known.
-    pub labels: [Option<String>; 2],
-    pub splitter: Splitter,
-    /// Starts the hash that spreads units over the split, so that two routes draw independently.
-    pub salt: String,
-    /// The rollout that holds the route.
-    pub holder: Option<RolloutName>,
-    /// Its rollout is paused because a hand lowered the canary: that hand is respected everywhere.
-    pub yields: bool,
-}
-
-impl Wished {
-    /// Side B's share when everybody is on the serving side: what a proxy starts with when we are not there.
-    pub fn settled(&self) -> Share {
-        match self.serving {
-            Side::A => Share::ZERO,
-            Side::B => Share::FULL,
-        }
-    }
-
-    /// The idle side's share: what a canary there gets.
-    pub fn idle_weight(&self) -> Weight {
-        self.exposure(self.share)
-    }
-
-    /// What the idle side gets where side B gets `share`.
-    pub fn exposure(&self, share: Share) -> Weight {
-        match self.serving {
-            Side::A => share,
-            Side::B => share.complement(),
-        }
-    }
-
-    pub fn baseline_label(&self) -> Option<&str> {
-        self.labels[self.serving.index()].as_deref()
-    }
-
-    pub fn canary_label(&self) -> Option<&str> {
-        self.labels[self.serving.other().index()].as_deref()
-    }
-}
-
-/// One question of an instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Poll {
-    pub route: Name,
-    /// The instance's host, or another name that outlives its restarts.
-    pub node: String,
-    /// Differs after every start of the instance.
-    pub boot: String,
-    /// The generation it carries: its acknowledgement. `None` just after its start.
-    pub have: Option<Generation>,
-    /// Side B's share in force there, read back; a hand may have changed it.
-    pub share: Option<Share>,
-    /// The settled share it would start with next time, where it keeps one.
-    pub settled: Option<Share>,
-    /// Where its own counters can be read.
-    pub metrics: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Polled {
-    Split(Wished),
-    /// Nothing new within the hold.
-    Unchanged,
-    /// There is no such route.
-    Unknown,
-}
-
-/// What the rest of the service must hear of.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FeedEvent {
-    /// One more instance carries the newest split, or one that did not was forgotten: ask [`Feed::confirmation`].
-    Acknowledged { route: Name, generation: Generation },
-    /// An instance carries another weight of the idle side than it was told. A lower one stands, a higher one is undone.
-    HandEdit { route: Name, node: String, seen: Weight },
-    /// To be saved.
-    Instance(InstanceRow),
-}
 
 /// The wishes of all flag routes by flag, at one moment. Never changed, only replaced.
 pub type Flags = BTreeMap<Name, Arc<Wished>>;
@@ -178,11 +91,15 @@ impl Feed {
     pub fn publish(&self, wished: Wished) -> bool {
         let (route, generation) = (wished.route.clone(), wished.generation);
         let at_once = observe::awaited(&wished).is_none();
-        if !self.known().publish(wished) {
+        let mut known = self.known();
+        let before = known.flag_of(&route);
+        if !known.publish(wished) {
             tracing::warn!(%route, %generation, "Ignored an older split of `{route}`");
             return false;
         }
-        self.refresh_flags();
+        // Under the same lock, so that two publishers cannot leave the older answer behind.
+        self.replace_flag(before, known.routes.get(&route));
+        drop(known);
         if at_once {
             self.emit(FeedEvent::Acknowledged { route, generation });
         }
@@ -190,8 +107,10 @@ impl Feed {
     }
 
     pub fn remove(&self, route: &Name) {
-        self.known().routes.remove(route);
-        self.refresh_flags();
+        let mut known = self.known();
+        let before = known.flag_of(route);
+        known.routes.remove(route);
+        self.replace_flag(before, None);
     }
 
     pub fn wished(&self, route: &Name) -> Option<Wished> {
@@ -302,7 +221,7 @@ impl Feed {
         let Known { routes, instances } = &mut *known;
         let wished = &routes.get(&poll.route)?.wished;
         let instance = instances.get_mut(&poll.route)?.get_mut(&poll.node)?;
-        if !instance.owed(poll, wished) {
+        if !instance.owed(poll, wished, self.inner.clock.mono()) {
             return None;
         }
         instance.told(wished);
@@ -312,14 +231,18 @@ impl Feed {
         Some(wished.clone())
     }
 
-    fn refresh_flags(&self) {
-        let known = self.known();
-        let flags = known.routes.values().filter_map(|route| match &route.wished.splitter {
-            Splitter::Flag { flag, .. } => Some((flag.clone(), Arc::new(route.wished.clone()))),
-            Splitter::Haproxy { .. } | Splitter::Pull { .. } | Splitter::Observe => None,
-        });
-        let flags = Arc::new(flags.collect());
-        *self.inner.flags.write().unwrap_or_else(PoisonError::into_inner) = flags;
+    /// Copies the snapshot only while somebody still looks at the old one.
+    fn replace_flag(&self, before: Option<Name>, after: Option<&Route>) {
+        let after = after.and_then(|route| Some((route.flag()?, Arc::new(route.wished.clone()))));
+        if before.is_none() && after.is_none() {
+            return;
+        }
+        let mut flags = self.inner.flags.write().unwrap_or_else(PoisonError::into_inner);
+        let flags = Arc::make_mut(&mut flags);
+        if let Some(before) = before {
+            flags.remove(&before);
+        }
+        flags.extend(after);
     }
 
     /// Nobody listening means that the service is ending.
@@ -333,6 +256,10 @@ impl Feed {
 }
 
 impl Known {
+    fn flag_of(&self, route: &Name) -> Option<Name> {
+        self.routes.get(route).and_then(Route::flag)
+    }
+
     fn publish(&mut self, wished: Wished) -> bool {
         let Some(route) = self.routes.get_mut(&wished.route) else {
             self.routes.insert(wished.route.clone(), Route::new(wished));
@@ -359,6 +286,13 @@ impl Known {
 impl Route {
     fn new(wished: Wished) -> Self {
         Self { wished, past: VecDeque::new(), wake: watch::Sender::new(()) }
+    }
+
+    fn flag(&self) -> Option<Name> {
+        match &self.wished.splitter {
+            Splitter::Flag { flag, .. } => Some(flag.clone()),
+            Splitter::Haproxy { .. } | Splitter::Pull { .. } | Splitter::Observe => None,
+        }
     }
 
     /// The share of a generation.

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::desk::{Desk, ProviderAuth, token};
-use super::feed::{Feed, Wished};
+use super::feed::Feed;
+use super::split::Wished;
 use crate::domain::{Arm, Name};
 use crate::flags::{HASH, Split, evaluate};
 use crate::plan::Splitter;

@@ -13,7 +13,7 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use super::desk::{Asking, Desk, Problem};
-use super::feed::Wished;
+use super::split::Wished;
 
 /// For HAProxy 2.6 and newer, built with Lua.
 pub const SCRIPT: &str = include_str!("haproxy/tidegate.lua");
@@ -62,7 +62,7 @@ pub(super) fn setup(route: &str, sides: &[String; 2], base_url: &str) -> String 
 #
 #   curl -o /etc/haproxy/tidegate.lua {base_url}/haproxy/v1/tidegate.lua
 #   mkdir -p /var/lib/haproxy/tidegate && cd /var/lib/haproxy/tidegate
-#   echo '{route} 0' >> splits.map && chown -R haproxy: .     # 0: {a} serves; HAProxy's user keeps it up to date
+#   echo '{route} 0' >> splits.map && chown -R haproxy: .     # 0: {a} serves now; 1000000 if {b} does
 global
   setenv TIDEGATE_URL {base_url}
   setenv TIDEGATE_TOKEN change-me                             # tidegate token add haproxy --role provider

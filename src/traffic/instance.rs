@@ -5,13 +5,15 @@
 
 use std::time::Duration;
 
-use super::feed::{Poll, Wished};
+use super::split::{Poll, Wished};
 use crate::clock::Mono;
 use crate::domain::{Generation, Share, Timestamp, Weight};
 use crate::store::InstanceRow;
 
 /// A row whose only news is that the instance was seen is saved this seldom.
 const SAVE_SEEN_EVERY: Duration = Duration::from_secs(20);
+/// So long a rollout may take to pause for a hand edit that was reported to it.
+const TIME_TO_PAUSE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
 pub(super) struct Instance {
@@ -29,6 +31,7 @@ struct Edit {
     seen: Share,
     /// The wish when it was noticed: a newer one is written over the edit.
     at: Generation,
+    noticed: Mono,
     standing: Standing,
 }
 
@@ -43,8 +46,11 @@ enum Standing {
 }
 
 impl Edit {
-    fn holds(self, wished: &Wished) -> bool {
-        self.at == wished.generation && self.standing != Standing::Overruled
+    /// A raise that was under way when the hand was reported must not be written over it before the rollout can pause.
+    fn holds(self, wished: &Wished, now: Mono) -> bool {
+        let just_reported =
+            self.standing == Standing::Reported && now.since(self.noticed) < TIME_TO_PAUSE;
+        self.standing != Standing::Overruled && (self.at == wished.generation || just_reported)
     }
 }
 
@@ -104,7 +110,7 @@ impl Instance {
         if let Some(share) = poll.share.or(told) {
             self.expose(wished, wished.exposure(share));
         }
-        let hand_edit = self.notice_hand(poll, wished, told);
+        let hand_edit = self.notice_hand(poll, wished, told, at.mono);
         News { acknowledged: self.acknowledge(poll, wished), hand_edit }
     }
 
@@ -121,7 +127,13 @@ impl Instance {
         self.row.acknowledged != before && self.row.acknowledged >= wished.generation
     }
 
-    fn notice_hand(&mut self, poll: &Poll, wished: &Wished, told: Option<Share>) -> Option<Weight> {
+    fn notice_hand(
+        &mut self,
+        poll: &Poll,
+        wished: &Wished,
+        told: Option<Share>,
+        noticed: Mono,
+    ) -> Option<Weight> {
         let seen = poll.share.filter(|seen| told.is_some_and(|told| told != *seen));
         let Some(seen) = seen else {
             self.edit = None;
@@ -131,17 +143,17 @@ impl Instance {
             return None;
         }
         let standing = if wished.yields { Standing::Respected } else { Standing::Reported };
-        self.edit = Some(Edit { seen, at: wished.generation, standing });
+        self.edit = Some(Edit { seen, at: wished.generation, noticed, standing });
         Some(wished.exposure(seen))
     }
 
     /// Whether the wish must be told now; otherwise the poll is held.
-    pub(super) fn owed(&self, poll: &Poll, wished: &Wished) -> bool {
+    pub(super) fn owed(&self, poll: &Poll, wished: &Wished, now: Mono) -> bool {
         if poll.have.is_some_and(|have| have > wished.generation) {
             return false;
         }
         let lowered = poll.share.is_some_and(|share| wished.exposure(share) < wished.idle_weight());
-        if lowered && (wished.yields || self.edit.is_some_and(|edit| edit.holds(wished))) {
+        if lowered && (wished.yields || self.edit.is_some_and(|edit| edit.holds(wished, now))) {
             return false;
         }
         poll.have != Some(wished.generation)

@@ -18,14 +18,16 @@ mod instance;
 mod observe;
 mod pull;
 mod setup;
+mod split;
 #[cfg(test)]
 mod testing;
 
 pub use confirm::{Confirmation, SILENT_AFTER};
 pub use desk::{HOLD, ProviderAuth};
-pub use feed::{Feed, FeedEvent, Flags, Poll, Polled, Wished};
+pub use feed::{Feed, Flags};
 pub use haproxy::SCRIPT as HAPROXY_SCRIPT;
 pub use setup::setup;
+pub use split::{FeedEvent, Poll, Polled, Wished};
 
 /// What proxies and programs poll; for a listener of its own. Serve it with
 /// `into_make_service_with_connect_info::<SocketAddr>()`: an instance's address is where its counters are read.

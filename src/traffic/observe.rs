@@ -3,7 +3,7 @@
 //! Owns: what that means for a split: there is nobody to wait for, and nobody is told.
 //! Does not: undo anything (L12). The wish is what we would have done, and is journalled as that.
 
-use super::feed::Wished;
+use super::split::Wished;
 use crate::plan::Splitter;
 
 /// How many instances must have been heard of before a raise counts. `None`: nobody carries the split away from here,

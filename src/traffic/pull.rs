@@ -11,7 +11,7 @@ use axum::routing::get;
 use serde::Serialize;
 
 use super::desk::{Asking, Desk, Problem};
-use super::feed::Wished;
+use super::split::Wished;
 use crate::domain::{Generation, Share, Side, Weight};
 use crate::flags::HASH;
 use crate::plan::Splitter;

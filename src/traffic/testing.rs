@@ -10,7 +10,8 @@ use axum::http::Request;
 use tower::ServiceExt;
 
 use super::desk::ProviderAuth;
-use super::feed::{Feed, Wished};
+use super::feed::Feed;
+use super::split::Wished;
 use crate::clock::ManualClock;
 use crate::domain::{Generation, Name, Share, Side, Timestamp};
 use crate::plan::Splitter;

@@ -3,8 +3,9 @@
 use tidegate::domain::{Side, Weight};
 use tidegate::traffic::{FeedEvent, Wished};
 
-use crate::subjects::{Subject, World, wished};
+use crate::subjects::Subject;
 use crate::support::{load::Load, until};
+use crate::world::{World, wished};
 
 pub async fn set_and_read_back<S: Subject>(mut world: World<S>) {
     for (ppm, generation) in [1, 50_000, 333_333, 999_999, 1_000_000, 0].into_iter().zip(2..) {
@@ -131,8 +132,9 @@ pub async fn a_hand_that_lowers_stands<S: Subject>(mut world: World<S>) {
     assert_eq!(world.next_hand_edit().await, Weight::from_ppm(10_000).unwrap());
     world.polls_again().await;
     world.follows(10_000).await;
-    world.wish(3, 500_000, Side::A);
-    world.follows(500_000).await;
+    world.wish(3, 0, Side::A);
+    world.follows(0).await;
+    world.confirms().await;
     assert_eq!(world.hand_edits(), []);
 }
 

@@ -5,6 +5,7 @@ mod support;
 
 mod laws;
 mod subjects;
+mod world;
 
 use subjects::{FlagClients, HaproxyFollower, Observed, PullProgram};
 
@@ -15,7 +16,7 @@ macro_rules! conformance {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $law() {
-                    super::laws::$law(super::subjects::World::<super::$subject>::start().await).await;
+                    super::laws::$law(super::world::World::<super::$subject>::start().await).await;
                 }
             )+
         }

@@ -97,6 +97,7 @@ pub fn memory(looks: u64) -> Memory {
         looks,
         harm: Some(0.000_123),
         last: BTreeMap::from([("0/push requests".to_owned(), point)]),
+        behind: BTreeMap::new(),
         judgement: None,
     }
 }

@@ -81,7 +81,8 @@ impl Haproxy {
         let dir = TempDir::new().expect("a directory");
         std::fs::write(dir.path().join("tidegate.lua"), tidegate::traffic::HAPROXY_SCRIPT)
             .and_then(|()| {
-                std::fs::write(dir.path().join("splits.map"), format!("{} 0\n", config.route))
+                let map = format!("another 70000\n{} 0\n", config.route);
+                std::fs::write(dir.path().join("splits.map"), map)
             })
             .expect("its files");
         for _ in 0..5 {

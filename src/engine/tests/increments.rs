@@ -24,14 +24,13 @@ impl Reader {
         Self { asks: asks(program), memory, at, generation: Generation(8) }
     }
 
-    /// `(ask, key, target, values)`, ten seconds after the reading before; `spoilt` asks are in trouble.
+    /// `(ask, key, origin, values)`, ten seconds after the reading before; `spoilt` asks are in trouble.
     fn read(&mut self, series: &[(usize, &str, &str, &[f64])], spoilt: &[usize]) -> Seen {
         self.at = self.at.plus(std::time::Duration::from_secs(10));
         let point = |value: &f64| Point { at: self.at, value: *value };
         let series = series.iter().map(|(ask, key, target, values)| Series {
             ask: *ask,
-            key: (*key).to_owned(),
-            target: (*target).to_owned(),
+            key: format!("{target} {key}"),
             points: values.iter().map(point).collect(),
         });
         let trouble = Trouble {
@@ -174,11 +173,50 @@ fn what_had_no_answer_is_not_born() {
 }
 
 #[test]
-fn what_is_not_seen_for_an_hour_is_forgotten() {
+fn what_is_born_in_a_gap_counts_from_zero() {
     let mut reader = Reader::new(&program(PLAN));
-    reader.read(&[(0, "a", "pod-1", &[5.0]), (0, "b", "pod-2", &[5.0])], &[]);
-    for _ in 0..360 {
-        reader.read(&[(0, "a", "pod-1", &[5.0])], &[]);
+    reader.read(&[(0, "a", "proxy", &[500.0])], &[]);
+    reader.read(&[], &[0, 1, 2, 3]);
+    let seen = reader.read(&[(0, "a", "proxy", &[520.0]), (1, "b", "proxy", &[4.0])], &[]);
+    assert_eq!(seen.checks[0].map(|c| (c.canary_requests, c.canary_failures)), Some((20, 4)));
+}
+
+/// Another check reads the same process all along: that makes none of this one's counters new.
+#[test]
+fn what_had_no_answer_is_not_born_on_a_known_process_either() {
+    let two =
+        format!("{PLAN}checks:\n  errors: {{ tolerate: 1.1x }}\n  other: {{ tolerate: 1.1x }}\n");
+    let mut reader = Reader::new(&program(&two));
+    let (a, b) = ((0, "a", "proxy", &[500.0][..]), (5, "b", "proxy", &[400.0][..]));
+    // Nor is it where no split was in force yet.
+    reader.generation = Generation::default();
+    reader.read(&[a], &[5]);
+    let seen = reader.read(&[a, b], &[]);
+    assert_eq!(seen.checks, [Some(Counts::default()); 2]);
+    let seen = reader.read(&[a, (5, "b", "proxy", &[401.0])], &[]);
+    assert_eq!(seen.checks[1].map(|c| c.canary_failures), Some(1));
+}
+
+/// A night without failures is no reason to count all of them at dawn.
+#[test]
+fn a_series_that_was_quiet_for_long_counts_its_rise_alone() {
+    let mut reader = Reader::new(&program(PLAN));
+    let other = (0, "a", "pod-1", &[5.0][..]);
+    reader.read(&[other, (0, "b", "pod-1", &[500.0])], &[]);
+    for _ in 0..2000 {
+        reader.read(&[other], &[]);
     }
-    assert_eq!(reader.memory.last.len(), 1);
+    let seen = reader.read(&[other, (0, "b", "pod-1", &[503.0])], &[]);
+    assert_eq!(seen.checks[0].map(|c| c.canary_requests), Some(3));
+}
+
+#[test]
+fn what_is_remembered_is_bounded() {
+    let mut reader = Reader::new(&program(PLAN));
+    for look in 0..5 {
+        let keys: Vec<String> = (0..2000).map(|i| format!("pod-{look}-{i}")).collect();
+        let series: Vec<_> = keys.iter().map(|k| (0, "a", k.as_str(), &[1.0][..])).collect();
+        reader.read(&series, &[]);
+    }
+    assert!(reader.memory.last.len() <= 6000, "{}", reader.memory.last.len());
 }

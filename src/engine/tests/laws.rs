@@ -156,8 +156,26 @@ fn l6_only_watched_time_is_earned() {
     after(BAKING, "+1h look thin lasting 1h", "baking step 1, 30 s earned at 1 %");
     after(BAKING, "pause by jonas\nlooks 99 pass\nresume by jonas", ten);
     check("start\nlooks 99 pass", "shifting step 1 at 1 %?");
+    // Nothing is passed by a look that watched nothing, however short the bake.
+    let short = PLAN.replace("bake: 30s", "bake: 0s");
+    let at_once = "start\nconfirmed\nlook pass lasting 0s";
+    check_plan(&short, at_once, "baking step 1, 0 ms earned at 1 %");
+    check_plan(&short, "start\nconfirmed\nlook pass", "gated step 2 at 1 %");
     // Earned, and not passed: it waits for evidence.
     after(BAKING, "looks 2 thin", "baking step 1, 30 s earned at 1 %");
+}
+
+/// A hand lowered the canary in the night; sent again and never confirmed, the morning's bake earns nothing.
+#[test]
+fn l6_an_unconfirmed_weight_earns_nothing() {
+    let plan = PLAN.replace("  - gate: { approve: leads, timeout: 1h }\n", "")
+        + "window: { open: \"0 9 * * MON-THU\", for: 1h, timezone: UTC }\n";
+    let night =
+        "09:59:50 start\n+1s confirmed\nlooks 3 pass\nhand haproxy-1 0.1%\nresume by jonas\n";
+    let waits = "baking step 1, 0 ms earned at 1 %?";
+    check_plan(&plan, &format!("{night}due\nlooks 9 pass"), waits);
+    let script = format!("{night}due\nlooks 9 pass\nconfirmed\nlooks 3 pass");
+    check_plan(&plan, &script, "shifting step 2 at 50 %?");
 }
 
 #[test]

@@ -47,14 +47,10 @@ pub(super) fn program(text: &str) -> Program {
     if let RouteRef::Inline(route) = &plan.route {
         routes.push((**route).clone());
     }
-    Program {
-        route: routes.pop().expect("a route"),
-        plan,
-        inputs: [("version".to_owned(), "v413".to_owned())].into(),
-        canary_side: Side::B,
-        canary: "v413".to_owned(),
-        baseline: "v412".to_owned(),
-    }
+    let route = routes.pop().expect("a route");
+    let given = [("version".to_owned(), "v413".to_owned())];
+    let inputs = given.into_iter().filter(|(name, _)| plan.inputs.contains(name)).collect();
+    crate::plan::program(&plan, &route, &inputs, Side::A, Some("v412")).expect("a program")
 }
 
 impl Play {

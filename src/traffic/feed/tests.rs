@@ -1,6 +1,7 @@
 use super::super::testing::{name, search_flag, share, shop};
 use super::*;
 use crate::clock::ManualClock;
+use crate::domain::Side;
 use crate::domain::Timestamp;
 
 /// Two proxies `a` and `b` that should follow `shop`, and everything the feed said.
@@ -165,6 +166,19 @@ async fn a_hand_that_lowers_stands_until_a_new_split() {
 }
 
 #[tokio::test]
+async fn a_raise_decided_meanwhile_leaves_the_rollout_time_to_pause() {
+    let world = World::with_shop();
+    world.feed.publish(shop(2, 25));
+    world.both_follow(2, 25).await;
+    world.poll(poll("a", Some(2), Some(3))).await;
+    world.feed.publish(shop(3, 50));
+    assert_eq!(world.poll(poll("a", Some(2), Some(3))).await, "held");
+    assert_eq!(world.poll(poll("b", Some(2), Some(25))).await, "3 50 %");
+    world.clock.advance(Duration::from_secs(5));
+    assert_eq!(world.poll(poll("a", Some(2), Some(3))).await, "3 50 %");
+}
+
+#[tokio::test]
 async fn a_paused_rollout_respects_the_hand_everywhere_and_a_resumed_one_overrules_it() {
     let mut world = World::with_shop();
     world.feed.publish(shop(2, 25));
@@ -307,6 +321,9 @@ async fn a_snapshot_of_flags_does_not_change() {
     world.feed.publish(Wished { splitter: search_flag(), ..shop(5, 20) });
     assert_eq!(before[&name("search-v2")].share, share(10));
     assert_eq!(world.feed.flags()[&name("search-v2")].share, share(20));
+    world.feed.publish(Wished { splitter: Splitter::Observe, ..shop(5, 20) });
+    assert!(world.feed.flags().is_empty(), "no flag route any more");
+    world.feed.publish(Wished { splitter: search_flag(), ..shop(6, 20) });
     world.feed.remove(&name("shop"));
     assert!(world.feed.flags().is_empty());
 }

@@ -54,11 +54,17 @@ local function write_file()
   return f:close() and os.rename(path .. ".new", path)
 end
 
+local writing = false
 local function settle(route, share)
   local before = settled[route]
   if before == share then return true end
+  -- HAProxy may let another route's task run in the middle of this one.
+  while writing do core.msleep(1) end
+  writing = true
   settled[route] = share
-  if write_file() then return true end
+  local written = write_file()
+  writing = false
+  if written then return true end
   settled[route] = before
   core.Warning("tidegate: cannot write " .. file .. "; a restart without Tidegate would serve the old side of " .. route)
   return false
@@ -94,16 +100,22 @@ local function leaving()
 end
 
 local function follow(route)
-  local have = ""
+  local have, said = "", 304
   while not leaving() do
     local share = map:lookup(route) or ""
     local answer, well = ask(route, have, share), true
+    -- Told once for each change: a wrong token must not be a riddle, nor fill the log.
+    if answer.status ~= said and answer.status ~= 200 and answer.status ~= 304 then
+      core.Warning("tidegate: asked for " .. route .. ", answered with status " .. answer.status
+        .. " (0: nobody answers); the share stays " .. share)
+    end
+    said = answer.status
     if answer.status == 200 then
       have, well = obey(route, have, share, answer.body)
     elseif answer.status ~= 304 then
       well = false
     end
-    core.msleep(well and 10 or 500)
+    core.msleep(well and 1 or 500)
   end
 end
 

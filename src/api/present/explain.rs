@@ -1,0 +1,83 @@
+//! The evidence in full, and what each number means.
+
+use super::{Facts, line, rollout};
+use crate::api::views::{CheckView, ExplainView, RolloutView, TermView};
+use crate::judge::words::{percent, thousands, times};
+use crate::store::Stored;
+
+const TERMS: &[(&str, &str)] = &[
+    (
+        "evidence",
+        "odds that the canary is worse than tolerated; a version within the tolerance reaches the limit in at most 1 of \
+         100 rollouts, however often one looks",
+    ),
+    ("since the harm began", "chosen afterwards: from where the evidence starts to rise"),
+    ("tolerated", "how much worse than the baseline the canary may be"),
+    (
+        "must rule out",
+        "the excess of failures that the next step could not afford; it opens once that much is excluded at 20 : 1",
+    ),
+    (
+        "dispersion",
+        "how much more than chance the baseline itself varies; the evidence is slowed by as much",
+    ),
+    (
+        "hurt",
+        "failures of the canary beyond what the baseline would have failed of the same requests",
+    ),
+];
+
+pub fn explain(stored: &Stored, facts: &Facts) -> ExplainView {
+    let view = rollout(stored, facts);
+    let told = |kind: &str| matches!(kind, "verdict" | "reverting" | "paused" | "passed");
+    ExplainView {
+        story: story(&view),
+        verdicts: facts.journal.iter().filter(|l| told(&l.entry.kind)).map(line).collect(),
+        terms: terms(),
+        rollout: view,
+    }
+}
+
+fn terms() -> Vec<TermView> {
+    let term = |(term, meaning): &(&str, &str)| TermView {
+        term: (*term).to_owned(),
+        meaning: (*meaning).to_owned(),
+    };
+    TERMS.iter().map(term).collect()
+}
+
+fn story(view: &RolloutView) -> Vec<String> {
+    let RolloutView { name, canary, baseline, headline, .. } = view;
+    let mut story = vec![format!("{name} ({baseline} → {canary}): {headline}.")];
+    if let Some(finding) = &view.finding {
+        story.push(format!("The last look said {}: {}.", finding.kind, finding.sentence));
+    }
+    if let Some(evidence) = &view.evidence {
+        let (text, limit) = (&evidence.text, &evidence.limit_text);
+        story.push(format!("Evidence of harm over all checks: {text}; it reverts at {limit}."));
+    }
+    story.extend(view.checks.iter().map(|check| check_told(check, view)));
+    if let Some(revert) = &view.revert {
+        story.push(format!("Decided by {} at {}.", revert.by, revert.decided_at.0));
+        story.extend(revert.sentences.iter().map(|sentence| format!("{sentence}.")));
+    }
+    story.extend(view.waits_for.iter().map(|what| format!("It waits for: {what}.")));
+    story
+}
+
+fn check_told(check: &CheckView, view: &RolloutView) -> String {
+    let counts = check.since.as_ref().unwrap_or(&check.step);
+    let when = if check.since.is_some() { "since the harm began" } else { "since the step began" };
+    let arm = |failures, requests, rate: Option<f64>| {
+        let rate = rate.map_or(String::new(), |rate| format!(" = {}", percent(rate)));
+        format!("{} of {}{rate}", thousands(failures), thousands(requests))
+    };
+    let canary = arm(counts.canary_failures, counts.canary_requests, counts.canary_rate);
+    let baseline = arm(counts.baseline_failures, counts.baseline_requests, counts.baseline_rate);
+    let ratio = counts.ratio.map_or(String::new(), |ratio| format!(", {}", times(ratio)));
+    let tolerated = check.tolerate.as_ref().map_or(String::new(), |t| format!("; tolerated {t}"));
+    format!(
+        "{} {when}: {} {canary}, {} {baseline}{ratio}{tolerated}.",
+        check.name, view.canary, view.baseline
+    )
+}

@@ -1,0 +1,95 @@
+//! The account of a revert: who decided when, on what, how soon it was in force, who was hurt.
+
+use super::{Facts, numbers};
+use crate::api::views::{At, RevertView};
+use crate::domain::{Reason, Timestamp, Weight};
+use crate::engine::Phase;
+use crate::judge::words::{about, odds, thousands};
+use crate::judge::{Counts, Judgement, Reading};
+use crate::store::{JournalLine, Stored};
+
+pub(super) fn revert(stored: &Stored, facts: &Facts) -> Option<RevertView> {
+    let (because, at) = match &stored.state.phase {
+        Phase::Reverting { because, since, .. } => (because, *since),
+        Phase::Reverted { because, at } => (because, *at),
+        _ => return None,
+    };
+    let over = matches!(stored.state.phase, Phase::Reverted { .. });
+    let decided = last(&facts.journal, "reverting");
+    let done = last(&facts.journal, "reverted").filter(|_| over);
+    let decided_at = decided.or(done).map_or(at, |line| line.entry.at);
+    let in_force_at = over.then(|| done.map_or(at, |line| line.entry.at));
+    let reading = guilty(because, stored.memory.judgement.as_ref());
+    let counts = reading.and_then(|r| r.since).filter(|c| !c.is_empty());
+    let extra = counts.as_ref().map(numbers::extra_failures);
+    Some(RevertView {
+        by: decided.or(done).map_or_else(|| "?".to_owned(), |line| line.entry.by.to_string()),
+        decided_at: At(decided_at),
+        in_force_at: in_force_at.map(At),
+        took_ms: in_force_at.map(|at| took(done, decided_at, at)),
+        from_ppm: from(&facts.journal).unwrap_or(Weight::ZERO).ppm(),
+        check: reading.map(|r| r.check.clone()),
+        counts: counts.as_ref().map(numbers::counts),
+        extra_failures: extra,
+        sentences: sentences(stored, counts.as_ref(), extra),
+    })
+}
+
+/// The canary's share when the revert was decided.
+pub(super) fn from(journal: &[JournalLine]) -> Option<Weight> {
+    let line = last(journal, "reverting")?;
+    let ppm = line.entry.detail.get("before")?.get("weight_ppm")?.as_u64()?;
+    u32::try_from(ppm).ok().and_then(Weight::from_ppm)
+}
+
+fn last<'a>(journal: &'a [JournalLine], kind: &str) -> Option<&'a JournalLine> {
+    journal.iter().rev().find(|line| line.entry.kind == kind)
+}
+
+fn took(done: Option<&JournalLine>, decided: Timestamp, in_force: Timestamp) -> f64 {
+    let numbers = done.and_then(|line| line.entry.detail.get("numbers"));
+    let us = numbers.and_then(|n| n.get("took_us")).and_then(serde_json::Value::as_f64);
+    us.unwrap_or_else(|| in_force.since(decided).as_micros() as f64) / 1000.0
+}
+
+/// The check that showed harm: the one the judge named, else the one with the most evidence.
+fn guilty<'a>(because: &Reason, judgement: Option<&'a Judgement>) -> Option<&'a Reading> {
+    let readings = &judgement?.readings;
+    match because {
+        Reason::Regression { check, .. } => readings.iter().find(|r| r.check == *check),
+        _ => {
+            let compared = readings.iter().filter(|r| r.since.is_some());
+            compared.max_by(|a, b| {
+                let log = |r: &Reading| r.log_evidence.unwrap_or(f64::NEG_INFINITY);
+                log(a).total_cmp(&log(b))
+            })
+        }
+    }
+}
+
+fn sentences(stored: &Stored, counts: Option<&Counts>, extra: Option<f64>) -> Vec<String> {
+    let (canary, baseline) = (&stored.program.canary, &stored.program.baseline);
+    let mut told = Vec::new();
+    if let Some(counts) = counts {
+        told.push(format!(
+            "Since the harm began: {} of {} requests failed on {canary}, {} of {} on {baseline}",
+            thousands(counts.canary_failures),
+            thousands(counts.canary_requests),
+            thousands(counts.baseline_failures),
+            thousands(counts.baseline_requests),
+        ));
+    }
+    let judgement = stored.memory.judgement.as_ref();
+    if let Some((log, limit)) = judgement.and_then(|j| Some((j.log_evidence?, j.log_limit))) {
+        told.push(format!("Evidence {}, limit {}", odds(log), odds(limit)));
+    }
+    if let Some(extra) = extra.filter(|extra| *extra >= 0.5) {
+        let extra = about(libm::round(extra));
+        told.push(format!("Hurt: about {extra} requests more than {baseline} would have failed"));
+    }
+    let over = matches!(stored.state.phase, Phase::Reverted { .. });
+    if over {
+        told.push(format!("{canary} stays off until someone starts it"));
+    }
+    told
+}

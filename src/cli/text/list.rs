@@ -1,0 +1,82 @@
+//! Many rollouts: what needs a person first.
+
+use super::{Layout, share};
+use crate::api::views::{Group, RolloutSummary};
+use crate::cli::paint::{cut, spread, table};
+
+/// Rows of a group that are told one a line, but for those that need a person: they are all told.
+const ROWS: usize = 10;
+
+/// The whole text of `tidegate list`. `all`: leave no row out.
+pub fn list(rollouts: &[RolloutSummary], all: bool, layout: &Layout) -> String {
+    let when = layout.now.utc().map(|t| t.format("%A %H:%M UTC").to_string()).unwrap_or_default();
+    if rollouts.is_empty() {
+        let what = "No rollout is in flight, and none ended lately.";
+        return spread(what, &layout.paint.dim(&when), layout.width);
+    }
+    let groups = [Group::NeedsYou, Group::Stepping, Group::Waiting, Group::Ended];
+    let groups =
+        groups.map(|group| (group, rollouts.iter().filter(|r| r.group == group).collect()));
+    let lines = lines(&groups, all, layout);
+    let (first, rest) = lines.split_first().map_or(("", &[][..]), |(f, r)| (f.as_str(), r));
+    let first = spread(first, &layout.paint.dim(&when), layout.width);
+    std::iter::once(first).chain(rest.iter().cloned()).collect::<Vec<_>>().join("\n")
+}
+
+/// Headings and rows; the columns of all groups line up.
+fn lines(groups: &[(Group, Vec<&RolloutSummary>)], all: bool, layout: &Layout) -> Vec<String> {
+    let shown = |group: Group, of: usize| match group {
+        Group::NeedsYou => of,
+        _ if all => of,
+        _ => of.min(ROWS),
+    };
+    let told = groups.iter().flat_map(|(g, of)| of.iter().take(shown(*g, of.len())));
+    let rows: Vec<Vec<String>> = told.map(|r| row(r, layout)).collect();
+    let rows = table(&rows, "  ");
+    let mut rows = rows.lines();
+    let mut lines = Vec::new();
+    for (group, of) in groups.iter().filter(|(_, of)| !of.is_empty()) {
+        let shown = shown(*group, of.len());
+        lines.push(heading(*group, of.len(), layout));
+        lines.extend(rows.by_ref().take(shown).map(|l| cut(l, layout.width)));
+        if of.len() > shown {
+            lines.push(format!("  … and {} more: tidegate list --all", of.len() - shown));
+        }
+    }
+    lines
+}
+
+fn heading(group: Group, count: usize, layout: &Layout) -> String {
+    let paint = layout.paint;
+    match group {
+        Group::NeedsYou => paint.yellow(&format!("NEEDS YOU {count}")),
+        Group::Stepping => paint.bold(&format!("STEPPING {count}")),
+        Group::Waiting => paint.bold(&format!("WAITING {count}")),
+        Group::Ended => paint.dim(&format!("ENDED {count}")),
+    }
+}
+
+fn row(r: &RolloutSummary, layout: &Layout) -> Vec<String> {
+    let mut told = r.headline.clone();
+    if let (Some(waits), false) = (&r.waits_for, r.group == Group::Ended) {
+        told = waits.clone();
+    }
+    let when = match (r.ended_at, r.until) {
+        (Some(at), _) => format!("{} UTC", layout.time(at)),
+        (None, Some(at)) => format!("about {} UTC", layout.time(at)),
+        (None, None) => String::new(),
+    };
+    let command = match r.group {
+        Group::NeedsYou => r.command.clone().unwrap_or_default(),
+        _ => String::new(),
+    };
+    let cells = [
+        r.name.clone(),
+        r.holds.clone(),
+        share(r.weight_ppm),
+        cut(&told, 60),
+        when,
+        layout.paint.bold(&command),
+    ];
+    cells.to_vec()
+}

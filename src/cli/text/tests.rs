@@ -1,0 +1,177 @@
+//! Whole texts, as a person sees them.
+
+use serde_json::json;
+
+use super::sample::{self, baking, line, read};
+use super::*;
+use crate::api::views::{ExplainView, JournalLineView, NowView, RolloutSummary};
+use crate::cli::paint::PLAIN;
+
+fn layout() -> Layout {
+    let now: At = read(json!("2026-11-25T14:26:10Z"));
+    Layout { width: 118, paint: PLAIN, now: now.0 }
+}
+
+#[track_caller]
+fn check(text: &str, expect: &str) {
+    let expect = expect.trim_start_matches('\n');
+    assert!(text == expect, "got:\n{text}\n\nexpected:\n{expect}\n");
+}
+
+#[test]
+fn a_bake_is_told() {
+    check(&show(&baking(), &layout()), "
+checkout#42   v412 → v413   all well, baking                               team-payments · started 14:02:00 UTC by ana
+  1 % ── 5 % ── gate payments-leads ── [ 25 % ] ── 50 % ── 90 % for 4h ── 100 %
+  wish 25 % · seen 24.9 % · haproxy 3 of 3 follow
+  50 % about 14:32:00 UTC: bake 4m10s of 10m; errors must rule out 1.8x: about 7,400 more canary requests, 70 s
+  check     canary v413              baseline v412            canary is   evidence of harm (reverts at 100 : 1 over all)
+  errors    0.153 % (40 of 26,144)   0.121 % (95 of 78,512)   1.3x        0.36 : 1      ▏··········▕
+  crashes   no requests yet          no requests yet          –           limits only
+  all                                                                     20 : 1        ▏███████···▕
+  14:22:00  25 % in force on 3 of 3 after 41 ms
+  14:22:00  approved by jonas
+  you can: tidegate pause checkout · tidegate revert checkout");
+}
+
+#[test]
+fn a_revert_is_told() {
+    check(&show(&sample::reverted(), &layout()), "
+✕ checkout#42 reverted at 25 %: errors: v413 fails 3.8x as often as v412                              no action needed
+  Everybody is on v412 again: decided 14:30:20.412 UTC by the judge, in force after 38 ms
+  Since the harm began: 39 of 7,486 requests failed on v413, 30 of 22,045 on v412
+  Evidence 111 : 1, limit 100 : 1
+  Hurt: about 29 requests more than v412 would have failed
+  v413 stays off until someone starts it
+  14:22:00  25 % in force on 3 of 3 after 41 ms
+  14:22:00  approved by jonas
+  you can: tidegate retry checkout#42 --from 5% · tidegate explain checkout#42");
+}
+
+#[test]
+fn what_waits_for_a_person_says_so() {
+    let mut view = baking();
+    view.needs_person = true;
+    view.phase.word = "gated".to_owned();
+    view.headline = "waits for approval".to_owned();
+    view.waits_for = Some("payments-leads to approve; without an answer it reverts".to_owned());
+    view.until = Some(read(json!("2026-11-26T14:22:00Z")));
+    let text = show(&view, &layout());
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("! checkout#42   v412 → v413   waits for approval"), "{text}");
+    assert!(lines[0].ends_with("needs a person"), "{text}");
+    let wait = "  waits for: payments-leads to approve; without an answer it reverts; until Nov 26 14:22 UTC";
+    assert_eq!(lines[3], wait);
+}
+
+#[test]
+fn narrow_terminals_lose_nothing() {
+    let narrow = Layout { width: 60, ..layout() };
+    let text = show(&baking(), &narrow);
+    for word in ["wish 25 %", "seen 24.9 %", "team-payments", "tidegate revert checkout", "7,400"] {
+        assert!(text.contains(word), "{word}\n{text}");
+    }
+}
+
+fn row(name: &str, group: &str, holds: &str, told: &str) -> serde_json::Value {
+    let ended = (group == "ended").then_some("2026-11-25T02:11:00Z");
+    let command = (group == "needs_you").then(|| format!("tidegate approve {name}"));
+    json!({
+        "name": name, "plan": "p", "route": "r", "owner": "o", "canary": "v2", "baseline": "v1",
+        "group": group, "phase": "x", "holds": holds, "headline": told, "waits_for": null,
+        "until": (group == "stepping").then_some("2026-11-25T14:32:00Z"),
+        "weight_ppm": 50_000, "doubt": null, "started_by": "ci", "started_at": "2026-11-25T02:00:00Z",
+        "ended_at": ended, "command": command,
+    })
+}
+
+#[test]
+fn who_needs_you_comes_first() {
+    let rows = json!([
+        row("geo#18", "stepping", "baking", "all well, baking"),
+        row("fx#9", "ended", "reverted", "reverted at 5 %: errors"),
+        row("ledger#2", "needs_you", "gate", "waits for approval"),
+    ]);
+    let rollouts: Vec<RolloutSummary> = read(rows);
+    check(&list(&rollouts, false, &layout()), "
+NEEDS YOU 1                                                                                        Wednesday 14:26 UTC
+  ledger#2   gate       5 %   waits for approval                             tidegate approve ledger#2
+STEPPING 1
+  geo#18     baking     5 %   all well, baking          about 14:32:00 UTC
+ENDED 1
+  fx#9       reverted   5 %   reverted at 5 %: errors   02:11:00 UTC");
+}
+
+#[test]
+fn long_groups_are_cut_and_say_so() {
+    let rows: Vec<_> =
+        (1..=12).map(|n| row(&format!("geo#{n}"), "stepping", "baking", "all well")).collect();
+    let rollouts: Vec<RolloutSummary> = read(json!(rows));
+    let text = list(&rollouts, false, &layout());
+    assert!(text.ends_with("  … and 2 more: tidegate list --all"), "{text}");
+    assert_eq!(list(&rollouts, true, &layout()).lines().count(), 13);
+}
+
+#[test]
+fn nothing_in_flight_is_said() {
+    let text = list(&[], false, &layout());
+    assert!(text.starts_with("No rollout is in flight"), "{text}");
+}
+
+#[test]
+fn three_in_the_morning() {
+    let view: NowView = read(json!({
+        "at": "2026-11-25T14:26:10Z",
+        "headline": "Tidegate is well. 2 routes changed in the last 6 h, 1 looks ill.",
+        "changed": [
+            { "route": "search", "rollout": "search#31", "canary": "v88", "weight_ppm": 500_000,
+              "since": "2026-11-25T12:58:00Z", "ill": true, "needs_person": true,
+              "text": "blind, the weight stays 50 %", "command": "tidegate revert search" },
+            { "route": "ledger", "rollout": "ledger#2", "canary": "v2", "weight_ppm": 1_000_000,
+              "since": "2026-11-25T11:40:00Z", "ill": false, "needs_person": false,
+              "text": "completed", "command": "tidegate revert ledger#2" },
+        ],
+        "kills": [{ "route": "geo", "by": "mia", "because": "sick", "at": "2026-11-25T11:00:00Z" }],
+        "within_seconds": 21600.0,
+    }));
+    check(
+        &now(&view, &layout()),
+        "
+14:26:10 UTC  Tidegate is well. 2 routes changed in the last 6 h, 1 looks ill.
+  search   50 %    v88 since 12:58:00   blind, the weight stays 50 %   tidegate revert search
+  ledger   100 %   v2 since 11:40:00    completed                      tidegate revert ledger#2
+  killed   geo since 11:00:00 UTC by mia: sick   tidegate unkill geo",
+    );
+}
+
+#[test]
+fn a_revert_is_explained() {
+    let view: ExplainView = read(json!({
+        "rollout": serde_json::to_value(sample::reverted()).expect("a view is JSON"),
+        "story": ["errors since the harm began: v413 39 of 7,486 = 0.521 %, v412 30 of 22,045 = 0.136 %, 3.8x; tolerated 1.1x."],
+        "verdicts": [line(11, "14:30:20.412000", "the judge", "regression: evidence 111 : 1")],
+        "terms": [{ "term": "hurt", "meaning": "failures beyond what the baseline would have failed" }],
+    }));
+    check(&explain(&view, &layout()), "
+checkout#42 reverted at 25 %: errors: v413 fails 3.8x as often as v412   (team-payments · started 14:02:00 UTC by ana)
+  errors since the harm began: v413 39 of 7,486 = 0.521 %, v412 30 of 22,045 = 0.136 %, 3.8x; tolerated 1.1x.
+  verdicts, as they changed (UTC)
+    14:30:20  regression: evidence 111 : 1
+  words
+    hurt  failures beyond what the baseline would have failed
+  you may: tidegate retry checkout#42 --from 5% · tidegate explain checkout#42");
+}
+
+#[test]
+fn a_journal_is_numbered() {
+    let lines: Vec<JournalLineView> = read(json!([
+        line(1, "14:02:00.000000", "ana", "v412 → v413"),
+        line(2, "14:02:00.001000", "the engine", "1 %"),
+    ]));
+    check(
+        &journal(&lines, &layout()),
+        "
+   1  2026-11-25T14:02:00.000Z  x             ana           v412 → v413
+   2  2026-11-25T14:02:00.001Z  x             the engine    1 %",
+    );
+}
