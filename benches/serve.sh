@@ -8,8 +8,8 @@ cd "$(dirname "$0")/.."
 rollouts=${1:-10000}
 watched=60
 
-cargo build --release --bin tidegate
-tool=$(cargo bench --no-run --message-format=json --bench rollouts |
+# In one build, or the two would disagree about features and compile every crate twice.
+tool=$(cargo build --release --bin tidegate --bench rollouts --message-format=json |
     sed -n 's/.*"executable":"\([^"]*rollouts-[^"]*\)".*/\1/p' | tail -1)
 program=${CARGO_TARGET_DIR:-target}/release/tidegate
 work=$(mktemp -d)
