@@ -16,6 +16,9 @@ use crate::store::{Commit, Committed, Flush, Stored};
 const CLOCK_CHECK: Duration = Duration::from_secs(30);
 /// A timer that is past and could not act yet.
 const OVERDUE_CHECK: Duration = Duration::from_millis(200);
+/// Between the first looks of rollouts that arrive together: after a restart ten thousand would read at once, and at
+/// every beat from then on.
+const STAGGER: Duration = Duration::from_millis(1);
 
 /// Both clocks at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +90,10 @@ pub enum Op {
 #[derive(Debug, Default)]
 pub struct Core {
     slots: BTreeMap<RolloutName, Slot>,
+    /// The slots by route: who holds it and who waits for it.
+    routes: BTreeMap<Name, BTreeSet<RolloutName>>,
+    /// When the rollout that arrived last looks for the first time.
+    last_first_look: Mono,
     /// When each slot next wants attention; one entry a slot, kept in `Slot::wake` too.
     wakes: BTreeSet<(Mono, RolloutName)>,
     /// Rollouts the store could not give yet, and when to ask again.
@@ -220,14 +227,24 @@ impl Core {
     }
 
     fn for_route(&mut self, route: &Name, event: &Event, now: Now) {
-        let holds = |slot: &&Slot| {
-            slot.stored.program.route.name == *route && slot.stored.state.phase.holds_route()
-        };
-        let holder = self.slots.values().find(holds).map(|slot| slot.stored.name.clone());
+        let holder = self.of_route(route).find(|slot| slot.stored.state.phase.holds_route());
+        let holder = holder.map(|slot| slot.stored.name.clone());
         if let Some(name) = holder {
             self.enqueue(&name, Pending::Event(event.clone()), now);
             self.plan_wake(&name, now);
         }
+    }
+
+    fn of_route(&self, route: &Name) -> impl Iterator<Item = &Slot> {
+        self.routes.get(route).into_iter().flatten().filter_map(|name| self.slots.get(name))
+    }
+
+    /// At once, unless another has just begun to look; never later than its first beat.
+    fn first_look(&mut self, stored: &Stored, now: Now) -> Mono {
+        let next = self.last_first_look.plus(STAGGER).max(now.mono);
+        let latest = now.mono.plus(stored.program.plan.look);
+        self.last_first_look = if next <= latest { next } else { now.mono };
+        self.last_first_look
     }
 
     /// Decides what waits, one after the other, until something must be stored first.
@@ -331,7 +348,10 @@ impl Core {
                 }
             }
             None => {
-                self.slots.insert(name.clone(), Slot::new(*stored, now));
+                let first_look = self.first_look(&stored, now);
+                let route = stored.program.route.name.clone();
+                self.routes.entry(route).or_default().insert(name.clone());
+                self.slots.insert(name.clone(), Slot::new(*stored, first_look));
             }
         }
         if let Some(slot) = self.slots.get(name) {
@@ -371,8 +391,9 @@ impl Core {
         let queued = |slot: &Slot| matches!(slot.stored.state.phase, Phase::Queued);
         let Some(slot) = self.slots.get(name) else { return };
         let route = slot.stored.program.route.name.clone();
-        let first = (self.slots.values())
-            .filter(|s| queued(s) && s.stored.program.route.name == route)
+        let first = self
+            .of_route(&route)
+            .filter(|s| queued(s))
             .min_by_key(|s| (s.stored.state.started_at, s.stored.name.number))
             .map(|s| s.stored.name.clone());
         if first.as_ref() == Some(name) {
@@ -388,22 +409,30 @@ impl Core {
         }
         let route = slot.stored.program.route.name.clone();
         self.forget(name);
-        let waits = |slot: &&Slot| {
-            slot.stored.program.route.name == route
-                && matches!(slot.stored.state.phase, Phase::Queued)
-        };
+        let waits = |slot: &&Slot| matches!(slot.stored.state.phase, Phase::Queued);
         let waiting: Vec<_> =
-            self.slots.values().filter(waits).map(|s| s.stored.name.clone()).collect();
+            self.of_route(&route).filter(waits).map(|s| s.stored.name.clone()).collect();
         for name in waiting {
             self.reload(&name);
         }
     }
 
     fn forget(&mut self, name: &RolloutName) {
-        if let Some(at) = self.slots.remove(name).and_then(|slot| slot.wake) {
-            self.wakes.remove(&(at, name.clone()));
+        if let Some(slot) = self.slots.remove(name) {
+            if let Some(at) = slot.wake {
+                self.wakes.remove(&(at, name.clone()));
+            }
+            self.leave_route(&slot.stored.program.route.name, name);
         }
         self.ops.push(Op::Forget(name.clone()));
+    }
+
+    fn leave_route(&mut self, route: &Name, name: &RolloutName) {
+        let Some(names) = self.routes.get_mut(route) else { return };
+        names.remove(name);
+        if names.is_empty() {
+            self.routes.remove(route);
+        }
     }
 }
 

@@ -9,9 +9,10 @@ use tokio::task::JoinHandle;
 use super::core::{Core, Input, Op};
 use super::service::Service;
 use crate::domain::Name;
+use crate::engine::Phase;
 use crate::metrics::Sources;
 use crate::plan::Program;
-use crate::store::{Commit, InstanceRow, StoreError};
+use crate::store::{Commit, InstanceRow, StoreError, Stored};
 use crate::traffic::FeedEvent;
 
 /// An instance can stop counting by mere silence: unconfirmed routes are looked at again this often.
@@ -44,15 +45,24 @@ pub async fn run(
     sources: Sources,
 ) -> Result<Running, StoreError> {
     service.publish_routes().await?;
-    let live = service.store().live(service.now().wall).await?;
-    for stored in live.iter().filter(|s| !s.state.phase.is_end()) {
-        service.report(Input::Changed(stored.name.clone()));
+    for stored in service.store().live(service.now().wall).await? {
+        recover(&service, stored);
     }
     let (stop, stopped) = watch::channel(false);
     let adapter = Adapter { service: service.clone(), sources, instances: Vec::new() };
     let outbox = super::outbox::run(service.clone(), stopped.clone());
     let tasks = vec![tokio::spawn(adapter.run(inputs, stopped)), tokio::spawn(outbox)];
     Ok(Running { stop, tasks })
+}
+
+/// What waits for its route is loaded with it; the others are here already.
+fn recover(service: &Service, stored: Stored) {
+    let name = stored.name.clone();
+    service.report(match stored.state.phase {
+        Phase::Completed { .. } | Phase::Reverted { .. } => return,
+        Phase::Queued => Input::Changed(name),
+        _ => Input::Loaded { name, stored: Some(Box::new(stored)), free_at: None },
+    });
 }
 
 struct Adapter {

@@ -62,14 +62,14 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(stored: Stored, now: Now) -> Self {
+    pub(super) fn new(stored: Stored, first_look: Mono) -> Self {
         let asks = asks(&stored.program).into();
         Self {
             stored: Arc::new(stored),
             asks,
             writing: Writing::No,
             pending: VecDeque::new(),
-            next_look: now.mono,
+            next_look: first_look,
             reading: None,
             last_read: None,
             dirty_since: None,

@@ -3,6 +3,7 @@
 mod examples;
 mod hostile;
 mod reading;
+mod reference;
 mod starting;
 mod windows;
 

@@ -5,9 +5,10 @@ mod world;
 use std::time::Duration;
 
 use crate::clock::Mono;
-use crate::domain::{Actor, Reason, Weight};
+use crate::domain::{Actor, Reason, Side, Timestamp, Weight};
 use crate::engine::{Command, Event, Phase};
-use world::{Faults, World};
+use crate::scheduler::core::{Core, Input, Now, Op};
+use world::{Faults, World, stored};
 
 const PLAN: &str = "
 plan: shop
@@ -132,4 +133,24 @@ fn steps_in_order_and_baked(world: &World) {
         let baked = pair[1][1].0.since(pair[0][1].0);
         assert!(baked >= 2 * MINUTE, "seed {seed}: baked {baked:?}\n{told}");
     }
+}
+
+#[test]
+fn rollouts_that_arrive_together_look_one_after_the_other() {
+    let at = |ms: u64| Now {
+        wall: Timestamp::default(),
+        mono: Mono::from_start(Duration::from_millis(1000 + ms)),
+    };
+    let mut core = Core::default();
+    for number in 1..=3 {
+        let mut stored = stored(number, PLAN, Side::A, Timestamp::default());
+        stored.state.phase = Phase::Finishing { since: Timestamp::default() };
+        let name = stored.name.clone();
+        core.input(Input::Loaded { name, stored: Some(Box::new(stored)), free_at: None }, at(0));
+    }
+    let mut reads = |ms: u64| {
+        let ops = core.poll(at(ms));
+        ops.iter().filter(|op| matches!(op, Op::Read { .. })).count()
+    };
+    assert_eq!([0, 1, 2, 3].map(&mut reads), [1, 1, 1, 0]);
 }

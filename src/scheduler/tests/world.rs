@@ -152,17 +152,8 @@ impl World {
 
     /// Stores a rollout of the plan in this text and tells the core.
     pub(super) fn start(&mut self, number: u32, yaml: &str) -> RolloutName {
-        let program = program(yaml, self.serving);
-        let name = RolloutName { plan: program.plan.name.clone(), number };
-        let by = Actor::token("ana");
-        let stored = Stored {
-            name: name.clone(),
-            version: 1,
-            plan_revision: 1,
-            memory: Memory::new(&program),
-            program: Arc::new(program),
-            state: initial(by, 0, self.wall),
-        };
+        let stored = stored(number, yaml, self.serving, self.wall);
+        let name = stored.name.clone();
         self.rollouts.insert(name.clone(), stored);
         self.core.input(Input::Changed(name.clone()), self.now());
         name
@@ -455,6 +446,19 @@ impl World {
             )
         };
         self.journal.iter().map(line).collect()
+    }
+}
+
+/// A rollout of the plan in this text, as a start leaves it.
+pub(super) fn stored(number: u32, yaml: &str, serving: Side, at: Timestamp) -> Stored {
+    let program = program(yaml, serving);
+    Stored {
+        name: RolloutName { plan: program.plan.name.clone(), number },
+        version: 1,
+        plan_revision: 1,
+        memory: Memory::new(&program),
+        program: Arc::new(program),
+        state: initial(Actor::token("ana"), 0, at),
     }
 }
 

@@ -1,0 +1,124 @@
+//! One look of the judge, and the whole way from a source's answer to it, beside the logarithms and exponentials
+//! that the nine wealths of a single check need.
+//!
+//! `cargo bench --bench judge`, about 3 s.
+#![allow(clippy::unwrap_used, reason = "a bench that fails should stop")]
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use tidegate::domain::{Actor, Arm, Generation, Timestamp, Weight};
+use tidegate::engine::{Answer, Ask, Counter, Memory, Point, Series, State, asks, initial, weigh};
+use tidegate::judge::{
+    Counts, Criterion, Evidence, Limit, LookInput, Requests, Rules, Tolerance, look,
+};
+use tidegate::plan::Program;
+
+mod common;
+use common::Row;
+
+const BEAT: Duration = Duration::from_secs(10);
+const BEGIN: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+const RULES: Rules = Rules::new(300.0);
+/// The excess that each of five steps still ahead must exclude.
+const MARGINS: [f64; 5] = [0.05, 0.01, 0.002, 0.001, 0.000_5];
+
+fn main() {
+    let program = common::program(include_str!("common/checkout.yaml"));
+    common::compare(
+        "judge: one look",
+        vec![
+            Row::new("floor: 9 ln and 9 exp", nine_logarithms),
+            looks("1 check", 1, &[], false),
+            looks("2 checks", 2, &[], false),
+            looks("5 checks", 5, &[], false),
+            looks("1 check with an absolute part in its tolerance", 1, &[], true),
+            looks("1 check and the gates of 5 steps ahead", 1, &MARGINS, false),
+            weighs("engine::weigh: 1 check from its counters, 5 steps ahead", &program),
+        ],
+    );
+}
+
+fn nine_logarithms() {
+    for n in 1..=9_u32 {
+        black_box(libm::exp(black_box(-f64::from(n))));
+        black_box(libm::log(black_box(f64::from(n))));
+    }
+}
+
+/// A look of a rollout that has been watched for an hour.
+fn looks<'a>(what: &'static str, checks: usize, margins: &[f64], absolute: bool) -> Row<'a> {
+    let delta = if absolute { 0.000_5 } else { 0.0 };
+    let criterion = |number| Criterion {
+        name: format!("check-{number}"),
+        tolerate: Some(Tolerance { ratio: 1.1, delta }),
+        limits: vec![Limit::half_fails()],
+    };
+    let criteria: Vec<Criterion> = (0..checks).map(criterion).collect();
+    let input = input(checks, margins);
+    let mut evidence = Evidence::new(&criteria);
+    for _ in 0..360 {
+        evidence = look(&RULES, &criteria, &evidence, &input).0;
+    }
+    Row::new(what, move || {
+        drop(black_box(look(&RULES, &criteria, black_box(&evidence), black_box(&input))));
+    })
+}
+
+fn input(checks: usize, margins: &[f64]) -> LookInput {
+    let counts = Counts {
+        canary_requests: 42,
+        canary_failures: 0,
+        baseline_requests: 4158,
+        baseline_failures: 5,
+    };
+    LookInput {
+        weight: Weight::from_ppm(10_000).unwrap(),
+        control: true,
+        margins: margins.to_vec(),
+        lasting: BEAT,
+        checks: vec![Some(counts); checks],
+        split: Some(Requests { canary: 42, baseline: 4158 }),
+    }
+}
+
+/// Each look follows the one before, as in a rollout: the memory that a look leaves is the next one's.
+fn weighs<'a>(what: &'static str, program: &'a Program) -> Row<'a> {
+    let (state, asks) = (exposed(), asks(program));
+    let mut memory = Memory::new(program);
+    let mut beats = 0;
+    Row::new(what, move || {
+        beats += 1;
+        let answer = answer(&asks, beats);
+        let (next, look) = weigh(program, &state, &memory, &asks, &answer, BEAT, Duration::ZERO);
+        memory = next;
+        drop(black_box(look));
+    })
+}
+
+fn exposed() -> State {
+    let mut state = initial(Actor::token("ci"), 0, BEGIN);
+    state.wish.weight = Weight::from_ppm(10_000).unwrap();
+    state.wish.generation = Generation(8);
+    state.wish.confirmed_at = Some(BEGIN);
+    state.first_exposed_at = Some(BEGIN);
+    state.entered = 1;
+    state
+}
+
+fn answer(asks: &[Ask], beats: u32) -> Answer {
+    let at = BEGIN.plus(BEAT * beats);
+    let rate = |ask: &Ask| match (ask.arm, ask.counter) {
+        (Arm::Canary, Counter::Requests) => 42.0,
+        (Arm::Canary, Counter::Failures) => 0.0,
+        (Arm::Baseline, Counter::Requests) => 4158.0,
+        (Arm::Baseline, Counter::Failures) => 5.0,
+    };
+    let series = |(ask, asked): (usize, &Ask)| Series {
+        ask,
+        key: "push requests".to_owned(),
+        points: vec![Point { at, value: rate(asked) * f64::from(beats) }],
+    };
+    let series = asks.iter().enumerate().map(series).collect();
+    Answer { series, until: at, troubles: Vec::new() }
+}
