@@ -16,7 +16,7 @@ pub fn card(scene: &Scene, layout: &Layout) -> String {
     let shown = text::show(&scene.view, layout);
     let mut lines: Vec<String> = shown.lines().take(CARD).map(str::to_owned).collect();
     if scene.shop.is_broken() && !scene.view.phase.ended {
-        lines.push(layout.paint.yellow("  v2 has broken: it fails 12 % of requests more"));
+        lines.push(layout.paint.yellow("  v2 has broken: it fails 6 % of requests more"));
     }
     lines.join("\n")
 }

@@ -154,7 +154,7 @@ impl Stage<'_> {
                 if !self.context.printer.is_live() {
                     self.context
                         .printer
-                        .data("now the new search breaks: it fails 12 % of requests more");
+                        .data("now the new search breaks: it fails 6 % of requests more");
                 }
             }
         }

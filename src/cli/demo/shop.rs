@@ -20,7 +20,7 @@ const USERS: u64 = 50_000;
 /// What the shop always fails: full carts, lost cards.
 const USUAL_FAILURES: f64 = 0.03;
 /// What the new version fails besides, once it is broken.
-const FAULT: f64 = 0.12;
+const FAULT: f64 = 0.06;
 
 /// One of the shop's services, under load until it is dropped.
 #[derive(Debug)]
