@@ -84,7 +84,7 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// See the main job in two minutes: one good version, one that breaks; nothing to install
+    /// See the main job in a minute or two: one good version, one that breaks; nothing to install
     Demo(demo::Args),
     /// Run the service
     Serve(serve::Args),

@@ -1,4 +1,4 @@
-//! `tidegate demo`: the main job in about two minutes, with nothing installed.
+//! `tidegate demo`: the main job in a minute or two, with nothing installed.
 //!
 //! The server, engine, judge, store and flag service are the real ones; only the shop and its users are made up.
 
