@@ -1,5 +1,6 @@
 //! The tokio adapter of the core: clock, store, feed and sources on one side, inputs and operations on the other.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::service::Service;
 use crate::domain::Name;
 use crate::metrics::Sources;
 use crate::plan::Program;
-use crate::store::{Commit, InstanceRow, StoreError};
+use crate::store::{Commit, StoreError};
 use crate::traffic::FeedEvent;
 
 /// An instance can stop counting by mere silence: unconfirmed routes are looked at again this often.
@@ -49,7 +50,7 @@ pub async fn run(
         service.report(Input::Changed(stored.name.clone()));
     }
     let (stop, stopped) = watch::channel(false);
-    let adapter = Adapter { service: service.clone(), sources, instances: Vec::new() };
+    let adapter = Adapter { service: service.clone(), sources, unsaved: BTreeSet::new() };
     let outbox = super::outbox::run(service.clone(), stopped.clone());
     let tasks = vec![tokio::spawn(adapter.run(inputs, stopped)), tokio::spawn(outbox)];
     Ok(Running { stop, tasks })
@@ -58,7 +59,8 @@ pub async fn run(
 struct Adapter {
     service: Service,
     sources: Sources,
-    instances: Vec<InstanceRow>,
+    /// By route and node: something about them is not stored yet.
+    unsaved: BTreeSet<(Name, String)>,
 }
 
 impl Adapter {
@@ -103,7 +105,9 @@ impl Adapter {
             FeedEvent::HandEdit { route, node: instance, seen } => {
                 core.input(Input::HandEdit { route, instance, seen }, self.service.now());
             }
-            FeedEvent::Instance(row) => self.instances.push(row),
+            FeedEvent::Instance(row) => {
+                self.unsaved.insert((row.route, row.node));
+            }
         }
     }
 
@@ -115,13 +119,13 @@ impl Adapter {
         }
     }
 
-    /// Who carries traffic must be known after a restart; a failed save is tried again with the next beat.
+    /// What of an instance can wait for a beat: that it was seen, and what it acknowledged.
     async fn save_instances(&mut self) {
-        if self.instances.is_empty() {
+        if self.unsaved.is_empty() {
             return;
         }
-        match self.service.store().save_instances(self.instances.clone()).await {
-            Ok(()) => self.instances.clear(),
+        match self.service.feed().save(self.unsaved.clone()).await {
+            Ok(()) => self.unsaved.clear(),
             Err(error) => tracing::warn!(%error, "Could not save instances, trying again"),
         }
     }
