@@ -303,7 +303,11 @@ impl Feed {
         }
         // A way back is told at once, whatever the store does: it exposes nobody.
         let keeps = self.inner.store.is_some();
-        Some(if keeps && !instance.is_kept(wished) { Told::OnceKept } else { Told::Now(wished.clone()) })
+        Some(if keeps && !instance.is_kept(wished) {
+            Told::OnceKept
+        } else {
+            Told::Now(wished.clone())
+        })
     }
 
     /// Copies the snapshot only while somebody still looks at the old one.

@@ -204,9 +204,8 @@ impl Instance {
 
     /// Whether the store knows that it may carry this wish: also after a crash a revert waits for it then.
     pub(super) fn is_kept(&self, wished: &Wished) -> bool {
-        let ours = |kept: &&InstanceRow| {
-            wished.holder.is_none() || kept.served_for == wished.holder
-        };
+        let ours =
+            |kept: &&InstanceRow| wished.holder.is_none() || kept.served_for == wished.holder;
         let kept = self.kept.as_ref().filter(ours).map_or(Weight::ZERO, |kept| kept.served);
         wished.idle_weight() <= kept
     }

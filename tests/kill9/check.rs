@@ -76,7 +76,8 @@ fn check_journal(name: &str, lines: &[Line], ends: &mut Ends) {
         (0..lines.len()).filter(|&i| lines[i].kind == kind).collect()
     };
     let shifts = places("shift");
-    let weights: Vec<u32> = shifts.iter().map(|&i| lines[i].after.expect("a wish").weight).collect();
+    let weights: Vec<u32> =
+        shifts.iter().map(|&i| lines[i].after.expect("a wish").weight).collect();
     assert!(LADDER.starts_with(&weights), "not the plan's order: {weights:?} in {}", told());
     let (reverting, reverted) = (places("reverting"), places("reverted"));
     let completed = places("completed");
@@ -151,7 +152,11 @@ fn follow(wishes: &[Wish], trace: &[Seen]) -> Vec<(Seen, usize)> {
         followed.push((*seen, next));
         next += 1;
     }
-    assert!(wishes[next..].iter().all(|w| w.share == share), "never reached: {:?}", &wishes[next..]);
+    assert!(
+        wishes[next..].iter().all(|w| w.share == share),
+        "never reached: {:?}",
+        &wishes[next..]
+    );
     followed
 }
 
@@ -187,7 +192,9 @@ fn check_bakes(facts: &Facts, wishes: &[Wish], followed: &[(Seen, usize)]) {
     for (name, lines) in &facts.rollouts {
         let pauses = pauses(lines);
         for (i, shift) in lines.iter().enumerate().filter(|(_, l)| l.kind == "shift") {
-            let Some(confirmed) = lines[..i].iter().rfind(|l| l.kind == "confirmed") else { continue };
+            let Some(confirmed) = lines[..i].iter().rfind(|l| l.kind == "confirmed") else {
+                continue;
+            };
             let alive = within(&facts.lives, confirmed.at, shift.at);
             let baked = alive.saturating_sub(within(&pauses, confirmed.at, shift.at));
             assert!(baked >= BAKE, "{name} baked {baked:?} by its journal: {lines:#?}");

@@ -24,8 +24,9 @@ pub fn line(view: &Value) -> Line {
     let at = chrono::DateTime::parse_from_rfc3339(&text("at")).expect("a time");
     let after = &view["detail"]["after"];
     let number = |key: &str| after[key].as_u64();
-    let after = number("generation").zip(number("weight_ppm")).map(|(generation, weight)| {
-        After { generation, weight: u32::try_from(weight).expect("parts per million") }
+    let after = number("generation").zip(number("weight_ppm")).map(|(generation, weight)| After {
+        generation,
+        weight: u32::try_from(weight).expect("parts per million"),
     });
     Line {
         seq: view["seq"].as_u64().expect("a number"),

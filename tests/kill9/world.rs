@@ -17,8 +17,8 @@ use crate::people::{PLAN, People, ROUTE, Sickness};
 use crate::server::{Life, Place, now};
 use crate::support::haproxy::{Haproxy, HaproxyConfig};
 use crate::support::load::Load;
-use crate::support::upstream::Upstream;
 use crate::support::until;
+use crate::support::upstream::Upstream;
 use crate::watch::Watch;
 
 const REQUESTS_PER_SECOND: u32 = 300;
@@ -81,6 +81,7 @@ impl World {
         self.people.hold_promises(life).await;
         if self.dice.random_bool(0.5) {
             self.right_weight(life).await;
+            self.slowest = self.slowest.max(now().since(life.born));
         }
         let hurry = self.people.act(life, self.watch.share()).await;
         match self.dice.random_range(0..100) {
@@ -112,14 +113,13 @@ impl World {
         self.wait(0..8).await;
     }
 
-    /// Waits until HAProxy has what the store wishes, and notes how long that took from the start of this life.
-    async fn right_weight(&mut self, life: &Life) {
+    /// Waits until HAProxy has what the store wishes.
+    async fn right_weight(&self, life: &Life) {
         until("HAProxy has the right weight", async || {
             let route = life.get(&format!("routes/{ROUTE}")).await;
             (self.watch.share() == wished(&route)).then_some(())
         })
         .await;
-        self.slowest = self.slowest.max(now().since(life.born));
     }
 
     /// The last life is not killed: everything comes to its end, and is judged.
