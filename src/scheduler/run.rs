@@ -45,6 +45,11 @@ pub async fn run(
     sources: Sources,
 ) -> Result<Running, StoreError> {
     service.publish_routes().await?;
+    for kill in service.store().kills().await? {
+        if let Err(error) = service.stop_killed(&kill).await {
+            tracing::error!(route = %kill.route, %error, "Could not send back what moves on a killed route");
+        }
+    }
     let live = service.store().live(service.now().wall).await?;
     for stored in live.iter().filter(|s| !s.state.phase.is_end()) {
         service.report(Input::Changed(stored.name.clone()));

@@ -176,6 +176,11 @@ impl Service {
 
     async fn kill_all(&self, kill: Kill) -> Result<Vec<RolloutName>, ApplyError> {
         self.inner.store.kill(&kill).await?;
+        self.stop_killed(&kill).await
+    }
+
+    /// Sends back what moves on a killed route; repeated at a start, for a crash may have come between row and rollouts.
+    pub(super) async fn stop_killed(&self, kill: &Kill) -> Result<Vec<RolloutName>, ApplyError> {
         let mut stopped = Vec::new();
         let live = self.inner.store.live(kill.at).await?;
         for stored in live.iter().filter(|s| s.program.route.name == kill.route) {

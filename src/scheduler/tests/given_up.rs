@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use super::super::{Service, StartRequest};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::super::{Input, Service, StartRequest, run};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{Actor, Generation, Name, RolloutName, Weight};
-use crate::engine::{Command, Event, Phase};
+use crate::engine::{Command, Event, Latch, Phase};
+use crate::metrics::{Config, Sources};
 use crate::plan::{Document, SourceFile, read};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{RouteRow, Store};
+use crate::store::{Kill, RouteRow, Store};
 use crate::traffic::Feed;
 
 const PLAN: &str = "\
@@ -29,6 +32,7 @@ const POLLS: usize = 24;
 
 struct World {
     service: Service,
+    inputs: UnboundedReceiver<Input>,
     route: Name,
 }
 
@@ -37,12 +41,12 @@ impl World {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory().await.unwrap());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let feed = Feed::new(Arc::clone(&clock), Vec::new());
-        let (service, _) = Service::new(store, feed, clock);
+        let (service, inputs) = Service::new(store, feed, clock);
         let file = SourceFile { path: "shop.yaml", bytes: PLAN.as_bytes() };
         let read = read(&file);
         let plan = read.documents.first().and_then(Document::plan).expect("a plan");
         service.store().apply_plan(plan, PLAN, "ada", service.now().wall).await.unwrap();
-        Self { service, route: Name::new("shop").unwrap() }
+        Self { service, inputs, route: Name::new("shop").unwrap() }
     }
 
     /// A rollout with 5 % wished and told.
@@ -116,4 +120,25 @@ async fn a_revert_whose_asker_went_away_is_stored_and_told() {
         told.unwrap_or_else(|_| panic!("given up after {polls} polls: {stored:?}, but not told"));
         world.end(&name).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_that_a_crash_cut_short_is_carried_out_by_the_next_start() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let World { service, inputs, route } = {
+        let world = World::new().await;
+        world.at_five_percent().await;
+        world
+    };
+    let (by, because) = (Actor::engine(), "pages are slow".to_owned());
+    let kill = Kill { route, by, because, at: service.now().wall };
+    service.store().kill(&kill).await.unwrap(); // and nothing else: killed right here
+
+    let config = Config::new(Arc::new(|_| Vec::new()), Arc::new(Arc::clone(service.store())));
+    let running = run(service.clone(), inputs, Sources::new(config).unwrap()).await.unwrap();
+    let row = service.store().route(&kill.route).await.unwrap().unwrap();
+    assert_eq!(row.share.ppm(), 0);
+    let live = service.store().live(service.now().wall).await.unwrap();
+    assert!(live.iter().all(|stored| stored.state.latch == Latch::Kill), "{live:?}");
+    running.stop().await;
 }
