@@ -169,7 +169,7 @@ fn explains(wishes: &[Wish], index: usize, seen: &Seen) -> bool {
         && overtaken.is_none_or(|by| seen.not_before <= by)
 }
 
-/// It changed nothing, or the next one was a way back, or came at once: another rollout waited for the route.
+/// It changed nothing, or the next one was a way back, or came at once.
 fn may_be_skipped(wishes: &[Wish], index: usize, share: u32) -> bool {
     let wish = wishes[index];
     let undone = |next: &Wish| next.weight == 0 || next.at.since(wish.at) < UNSEEN;
@@ -213,15 +213,23 @@ fn within(spans: &[(Timestamp, Timestamp)], from: Timestamp, to: Timestamp) -> D
     spans.iter().map(|&(begin, end)| end.min(to).since(begin.max(from))).sum()
 }
 
-/// When a rollout says that it ended, HAProxy is there, and stays there until the next one raises.
+/// When a rollout says that it ended, HAProxy is there; where the next one begins at once that may be over unseen.
 fn check_ends(facts: &Facts, wishes: &[Wish]) {
     for (i, (name, lines)) in facts.rollouts.iter().enumerate() {
         for end in lines.iter().filter(|l| matches!(&*l.kind, "completed" | "reverted")) {
-            let wish = wishes.iter().rfind(|w| w.rollout == i && w.at <= end.at);
-            let before = || facts.trace.iter().rfind(|seen| seen.not_before <= end.at);
-            if let Some((wish, seen)) = wish.zip(before()) {
-                assert_eq!(seen.share, wish.share, "{name} {}: {seen:?} {wish:?}", end.kind);
-            }
+            let last = wishes.iter().rposition(|w| w.rollout == i && w.at <= end.at);
+            let Some(last) = last else { continue };
+            let overtaken = wishes.get(last + 1).is_some_and(|w| w.at.since(end.at) < UNSEEN);
+            let shares = in_force(&facts.trace, end.at);
+            let right = overtaken || shares.contains(&wishes[last].share);
+            assert!(right, "{name} {end:?} while HAProxy was at {shares:?}: {lines:#?}");
         }
     }
+}
+
+/// The share at a moment, or those that it may have been.
+fn in_force(trace: &[Seen], at: Timestamp) -> Vec<u32> {
+    let over = |i: usize| trace.get(i + 1).is_some_and(|next| next.not_after < at);
+    let begun = trace.iter().enumerate().filter(|(_, seen)| seen.not_before <= at);
+    begun.filter(|(i, _)| !over(*i)).map(|(_, seen)| seen.share).collect()
 }

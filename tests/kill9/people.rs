@@ -30,7 +30,6 @@ route: shop
 owner: team-shop
 inputs: [version]
 canary: $version
-if_busy: queue
 look: 1s
 bake: 900ms
 harm: 20pp
@@ -114,6 +113,7 @@ pub struct People {
     /// Answered, not yet seen by a later life.
     promised: Vec<(String, Asked)>,
     pub promises_held: u32,
+    pub refused: u32,
 }
 
 impl People {
@@ -125,6 +125,7 @@ impl People {
             under_way: Vec::new(),
             promised: Vec::new(),
             promises_held: 0,
+            refused: 0,
         }
     }
 
@@ -156,7 +157,6 @@ impl People {
             (60..68, Some("paused")) => self.revert(life, name).await,
             (0..9, _) => self.revert(life, name).await,
             (9..18, _) => self.ask(life, Some(name), "pause", &["paused"]).await,
-            (18..24, _) if live.len() == 1 => self.ask(life, None, "", &["started"]).await,
             _ => false,
         }
     }
@@ -220,7 +220,7 @@ impl People {
                 self.promised.push((name, asked.clone()));
             }
             // It moved on before the person was heard.
-            Said::No(409, _) => {}
+            Said::No(409, _) => self.refused += 1,
             Said::No(status, why) => panic!("{asked:?}: {status} {why:#}"),
             Said::Nobody => panic!("{asked:?}: no answer"),
         }

@@ -141,9 +141,9 @@ impl World {
         let ends = check::check(&facts);
         self.people.check_sick(&facts.rollouts);
         let (moves, slowest) = (facts.trace.len() - 1, self.slowest.as_millis());
-        let promises = self.people.promises_held;
+        let People { promises_held: promises, refused, .. } = self.people;
         format!(
-            "{kills} kills, {ends}, {moves} changes of weight at HAProxy, {promises} answers kept, \
+            "{kills} kills, {ends}, {moves} changes of weight at HAProxy, {promises} answers kept, {refused} refused, \
              right weight at most {slowest} ms after a start, audit {}",
             told.trim()
         )
