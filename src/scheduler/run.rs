@@ -1,5 +1,6 @@
 //! The tokio adapter of the core: clock, store, feed and sources on one side, inputs and operations on the other.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::domain::Name;
 use crate::engine::Phase;
 use crate::metrics::Sources;
 use crate::plan::Program;
-use crate::store::{Commit, InstanceRow, StoreError, Stored};
+use crate::store::{Commit, StoreError, Stored};
 use crate::traffic::FeedEvent;
 
 /// An instance can stop counting by mere silence: unconfirmed routes are looked at again this often.
@@ -45,11 +46,16 @@ pub async fn run(
     sources: Sources,
 ) -> Result<Running, StoreError> {
     service.publish_routes().await?;
+    for kill in service.store().kills().await? {
+        if let Err(error) = service.stop_killed(&kill).await {
+            tracing::error!(route = %kill.route, %error, "Could not send back what moves on a killed route");
+        }
+    }
     for stored in service.store().live(service.now().wall).await? {
         recover(&service, stored);
     }
     let (stop, stopped) = watch::channel(false);
-    let adapter = Adapter { service: service.clone(), sources, instances: Vec::new() };
+    let adapter = Adapter { service: service.clone(), sources, unsaved: BTreeSet::new() };
     let outbox = super::outbox::run(service.clone(), stopped.clone());
     let tasks = vec![tokio::spawn(adapter.run(inputs, stopped)), tokio::spawn(outbox)];
     Ok(Running { stop, tasks })
@@ -68,7 +74,8 @@ fn recover(service: &Service, stored: Stored) {
 struct Adapter {
     service: Service,
     sources: Sources,
-    instances: Vec<InstanceRow>,
+    /// By route and node: something about them is not stored yet.
+    unsaved: BTreeSet<(Name, String)>,
 }
 
 impl Adapter {
@@ -113,7 +120,9 @@ impl Adapter {
             FeedEvent::HandEdit { route, node: instance, seen } => {
                 core.input(Input::HandEdit { route, instance, seen }, self.service.now());
             }
-            FeedEvent::Instance(row) => self.instances.push(row),
+            FeedEvent::Instance(row) => {
+                self.unsaved.insert((row.route, row.node));
+            }
         }
     }
 
@@ -125,13 +134,13 @@ impl Adapter {
         }
     }
 
-    /// Who carries traffic must be known after a restart; a failed save is tried again with the next beat.
+    /// What of an instance can wait for a beat: that it was seen, and what it acknowledged.
     async fn save_instances(&mut self) {
-        if self.instances.is_empty() {
+        if self.unsaved.is_empty() {
             return;
         }
-        match self.service.store().save_instances(self.instances.clone()).await {
-            Ok(()) => self.instances.clear(),
+        match self.service.feed().save(self.unsaved.clone()).await {
+            Ok(()) => self.unsaved.clear(),
             Err(error) => tracing::warn!(%error, "Could not save instances, trying again"),
         }
     }

@@ -1,4 +1,6 @@
 //! The one way a decision becomes true: load, decide, commit, publish, tell. Handlers, outbox and core all go through it.
+//!
+//! Invariant: what is committed is published too, even if whoever asked for it goes away in between.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -121,6 +123,11 @@ impl Service {
     /// # Errors
     /// When there is no such rollout, when it refuses a command, or when the store does.
     pub async fn apply(&self, name: &RolloutName, event: Event) -> Result<Arc<Stored>, ApplyError> {
+        let (service, name) = (self.clone(), name.clone());
+        to_its_end(async move { service.apply_one(&name, event).await }).await
+    }
+
+    async fn apply_one(&self, name: &RolloutName, event: Event) -> Result<Arc<Stored>, ApplyError> {
         for _ in 0..MOST_RACES {
             let stored = self.inner.store.rollout(name).await?;
             let stored = stored.ok_or_else(|| ApplyError::NotFound(name.clone()))?;
@@ -181,7 +188,17 @@ impl Service {
 
     /// Pulls the kill switch of a route: the row first, so that nothing raises it any more, then its rollouts go back.
     pub async fn kill(&self, kill: Kill) -> Result<Vec<RolloutName>, ApplyError> {
+        let service = self.clone();
+        to_its_end(async move { service.kill_all(kill).await }).await
+    }
+
+    async fn kill_all(&self, kill: Kill) -> Result<Vec<RolloutName>, ApplyError> {
         self.inner.store.kill(&kill).await?;
+        self.stop_killed(&kill).await
+    }
+
+    /// Sends back what moves on a killed route; repeated at a start, for a crash may have come between row and rollouts.
+    pub(super) async fn stop_killed(&self, kill: &Kill) -> Result<Vec<RolloutName>, ApplyError> {
         let mut stopped = Vec::new();
         let live = self.inner.store.live(kill.at).await?;
         for stored in live.iter().filter(|s| s.program.route.name == kill.route) {
@@ -324,6 +341,18 @@ impl Service {
             holder: row.holder,
             yields,
         });
+    }
+}
+
+/// Does all of it, or nothing: a client that hangs up ends the future of its handler wherever it is.
+pub(super) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    match tokio::spawn(work).await.map_err(tokio::task::JoinError::try_into_panic) {
+        Ok(done) => done,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // The runtime is ending, and everything with it.
+        Err(Err(_)) => std::future::pending().await,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::core::Input;
-use super::service::{ApplyError, Service};
+use super::service::{ApplyError, Service, to_its_end};
 use crate::domain::{Actor, Name, RolloutName, Weight, reasoned};
 use crate::engine::{Command, Entry, Memory, Phase, initial};
 use crate::plan::{IfBusy, Plan, Program, RouteRef, Step, program};
@@ -57,6 +57,11 @@ impl Service {
     /// # Errors
     /// Each says what to do instead.
     pub async fn start(&self, request: StartRequest) -> Result<Stored, StartError> {
+        let service = self.clone();
+        to_its_end(async move { service.start_one(request).await }).await
+    }
+
+    async fn start_one(&self, request: StartRequest) -> Result<Stored, StartError> {
         let row = self.plan_row(&request).await?;
         let route = self.route_row(&row.plan).await?;
         let serving = route.labels[route.serving.index()].as_deref();
@@ -179,6 +184,14 @@ impl Service {
 
     /// Stores a route's definition and feeds it to those who ask for it.
     pub async fn apply_route(
+        &self,
+        route: &crate::plan::Route,
+    ) -> Result<crate::store::Applied, StoreError> {
+        let (service, route) = (self.clone(), route.clone());
+        to_its_end(async move { service.apply_one_route(&route).await }).await
+    }
+
+    async fn apply_one_route(
         &self,
         route: &crate::plan::Route,
     ) -> Result<crate::store::Applied, StoreError> {

@@ -102,7 +102,7 @@ pub async fn start_on(
     // Fails only where one is installed, and then there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let first_token = first_token(&*store, &*clock).await?;
-    let feed = Feed::new(Arc::clone(&clock), store.instances().await?);
+    let feed = Feed::open(Arc::clone(&clock), Arc::clone(&store)).await?;
     let sources = sources(config, &feed, &store)?;
     let (service, inputs) = Service::new(store, feed, clock);
     let doors = Doors::open(config)?;

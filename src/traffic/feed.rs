@@ -1,8 +1,10 @@
 //! The one feed of wished splits, which every dialect serves.
 //!
-//! Owns: the newest wish of every route, polls held until something newer, what each instance has acknowledged.
-//! Does not: store; it is fed after each commit, and what must be kept leaves as [`FeedEvent`]s.
-//! Invariant: an older generation never follows a newer one, neither here nor at an instance (L5).
+//! Owns: the newest wish of every route, polls held until something newer, what each instance has acknowledged, and
+//! that it is written down before an instance is told a weight.
+//! Does not: store wishes; it is fed after each commit. What else must be kept leaves as [`FeedEvent`]s.
+//! Invariant: an older generation never follows a newer one, neither here nor at an instance (L5). After a crash the
+//! store knows everybody who may carry the canary: a revert waits for them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +20,7 @@ use super::split::{FeedEvent, Poll, Polled, Wished};
 use crate::clock::{Clock, Mono};
 use crate::domain::{Generation, Name, Share};
 use crate::plan::Splitter;
-use crate::store::InstanceRow;
+use crate::store::{InstanceRow, Store, StoreError};
 
 /// Shares of earlier generations are remembered this far back, to tell a hand edit from an old wish.
 const REMEMBERED: usize = 32;
@@ -39,6 +41,10 @@ struct Inner {
     loaded: AtomicBool,
     known: Mutex<Known>,
     flags: RwLock<Arc<Flags>>,
+    /// Where instances are kept. `None`: nowhere, and then nothing survives us.
+    store: Option<Arc<dyn Store>>,
+    /// Held from reading rows to storing them, so that an older row never follows a newer.
+    saving: tokio::sync::Mutex<()>,
     events: mpsc::UnboundedSender<FeedEvent>,
     receiver: Mutex<Option<mpsc::UnboundedReceiver<FeedEvent>>>,
 }
@@ -56,9 +62,34 @@ struct Route {
     wake: watch::Sender<()>,
 }
 
+/// How a poll that is owed the wish gets it.
+enum Told {
+    Now(Wished),
+    /// First it must be stored that the instance may carry it.
+    OnceKept,
+}
+
 impl Feed {
-    /// `instances`: as stored. Until [`Feed::loaded`] is called the dialects answer 503, never "no such route".
+    /// What the store knows of instances, and where more about them is kept. Until [`Feed::loaded`] is called the
+    /// dialects answer 503, never "no such route".
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn open(clock: Arc<dyn Clock>, store: Arc<dyn Store>) -> Result<Self, StoreError> {
+        let instances = store.instances().await?;
+        Ok(Self::with(clock, instances, Some(store)))
+    }
+
+    /// As [`Feed::open`], for one that keeps nothing.
     pub fn new(clock: Arc<dyn Clock>, instances: Vec<InstanceRow>) -> Self {
+        Self::with(clock, instances, None)
+    }
+
+    fn with(
+        clock: Arc<dyn Clock>,
+        instances: Vec<InstanceRow>,
+        store: Option<Arc<dyn Store>>,
+    ) -> Self {
         let (events, receiver) = mpsc::unbounded_channel();
         let mut known = Known::default();
         for row in instances {
@@ -71,6 +102,8 @@ impl Feed {
             loaded: AtomicBool::new(false),
             known: Mutex::new(known),
             flags: RwLock::default(),
+            store,
+            saving: tokio::sync::Mutex::default(),
             events,
             receiver: Mutex::new(Some(receiver)),
         };
@@ -134,12 +167,52 @@ impl Feed {
         tokio::pin!(deadline);
         loop {
             wake.borrow_and_update();
-            if let Some(wished) = self.hand_out(&poll) {
-                return Polled::Split(wished);
+            match self.hand_out(&poll) {
+                Some(Told::Now(wished)) => return Polled::Split(wished),
+                // Something newer may have been wished meanwhile.
+                Some(Told::OnceKept) if self.keep(&poll).await => continue,
+                Some(Told::OnceKept) | None => {}
             }
             tokio::select! {
                 changed = wake.changed() => if changed.is_err() { return Polled::Unknown },
                 () = &mut deadline => return Polled::Unchanged,
+            }
+        }
+    }
+
+    /// Stores these instances as they are when their turn has come.
+    ///
+    /// # Errors
+    /// When the store does not take them; nobody is told a weight that is not kept.
+    pub async fn save(
+        &self,
+        who: impl IntoIterator<Item = (Name, String)>,
+    ) -> Result<(), StoreError> {
+        let Some(store) = &self.inner.store else { return Ok(()) };
+        let _turn = self.inner.saving.lock().await;
+        let rows: Vec<_> = {
+            let known = self.known();
+            let row = |(route, node)| Some(known.instances.get(&route)?.get(&node)?.row.clone());
+            who.into_iter().filter_map(row).collect()
+        };
+        store.save_instances(rows.clone()).await?;
+        let mut known = self.known();
+        for row in rows {
+            let nodes = known.instances.get_mut(&row.route);
+            if let Some(instance) = nodes.and_then(|nodes| nodes.get_mut(&row.node)) {
+                instance.kept(row);
+            }
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, poll: &Poll) -> bool {
+        match self.save([(poll.route.clone(), poll.node.clone())]).await {
+            Ok(()) => true,
+            Err(error) => {
+                let (route, node) = (&poll.route, &poll.node);
+                tracing::warn!(%route, %error, "Told {node} no new split: who carries it could not be stored");
+                false
             }
         }
     }
@@ -216,7 +289,7 @@ impl Feed {
     }
 
     /// The wish, if this poll is owed it. That it was told is noted first: the answer may arrive even if we fail now.
-    fn hand_out(&self, poll: &Poll) -> Option<Wished> {
+    fn hand_out(&self, poll: &Poll) -> Option<Told> {
         let mut known = self.known();
         let Known { routes, instances } = &mut *known;
         let wished = &routes.get(&poll.route)?.wished;
@@ -228,7 +301,13 @@ impl Feed {
         if let Some(row) = instance.unsaved() {
             self.emit(FeedEvent::Instance(row));
         }
-        Some(wished.clone())
+        // A way back is told at once, whatever the store does: it exposes nobody.
+        let keeps = self.inner.store.is_some();
+        Some(if keeps && !instance.is_kept(wished) {
+            Told::OnceKept
+        } else {
+            Told::Now(wished.clone())
+        })
     }
 
     /// Copies the snapshot only while somebody still looks at the old one.

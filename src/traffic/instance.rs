@@ -20,6 +20,8 @@ pub(super) struct Instance {
     pub(super) row: InstanceRow,
     /// As last handed over for saving.
     saved: Option<InstanceRow>,
+    /// As it is in the store for sure.
+    kept: Option<InstanceRow>,
     /// `None`: known from the store, not heard of since our start.
     pub(super) polled: Option<Mono>,
     edit: Option<Edit>,
@@ -71,7 +73,8 @@ pub(super) struct News {
 
 impl Instance {
     pub(super) fn stored(row: InstanceRow) -> Self {
-        Self { saved: Some(row.clone()), row, polled: None, edit: None }
+        let known = Some(row.clone());
+        Self { saved: known.clone(), kept: known, row, polled: None, edit: None }
     }
 
     pub(super) fn new(poll: &Poll, at: At) -> Self {
@@ -85,7 +88,7 @@ impl Instance {
             seen: at.wall,
             metrics: poll.metrics.clone(),
         };
-        Self { row, saved: None, polled: None, edit: None }
+        Self { row, saved: None, kept: None, polled: None, edit: None }
     }
 
     /// Takes in a poll. `told`: the share of the generation it says it has, as far as that is remembered.
@@ -192,6 +195,19 @@ impl Instance {
         } else {
             Weight::ZERO
         }
+    }
+
+    /// It is in the store now.
+    pub(super) fn kept(&mut self, row: InstanceRow) {
+        self.kept = Some(row);
+    }
+
+    /// Whether the store knows that it may carry this wish: also after a crash a revert waits for it then.
+    pub(super) fn is_kept(&self, wished: &Wished) -> bool {
+        let ours =
+            |kept: &&InstanceRow| wished.holder.is_none() || kept.served_for == wished.holder;
+        let kept = self.kept.as_ref().filter(ours).map_or(Weight::ZERO, |kept| kept.served);
+        wished.idle_weight() <= kept
     }
 
     /// The row, when it is worth saving again.

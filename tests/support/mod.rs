@@ -43,3 +43,10 @@ pub fn http() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().timeout(BOUND).build().expect("an HTTP client")
 }
+
+/// The same for a server on this host, by its socket.
+pub fn local_http(socket: &std::path::Path, timeout: Duration) -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().unix_socket(socket).timeout(timeout).no_proxy();
+    client.build().expect("an HTTP client")
+}

@@ -1,5 +1,6 @@
 //! The scheduler in virtual time.
 
+mod given_up;
 mod world;
 
 use std::time::Duration;

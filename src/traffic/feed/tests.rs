@@ -3,6 +3,7 @@ use super::*;
 use crate::clock::ManualClock;
 use crate::domain::Side;
 use crate::domain::Timestamp;
+use crate::store::sqlite::SqliteStore;
 
 /// Two proxies `a` and `b` that should follow `shop`, and everything the feed said.
 struct World {
@@ -326,4 +327,40 @@ async fn a_snapshot_of_flags_does_not_change() {
     world.feed.publish(Wished { splitter: search_flag(), ..shop(6, 20) });
     world.feed.remove(&name("shop"));
     assert!(world.feed.flags().is_empty());
+}
+
+/// A feed that keeps in `dir`, with a crash behind it: nothing but the store tells it of instances.
+async fn reopened(dir: &tempfile::TempDir) -> (World, Arc<dyn Store>) {
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path()).await.unwrap());
+    let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_000_000_000)));
+    let feed = Feed::open(clock.clone(), Arc::clone(&store)).await.unwrap();
+    let events = feed.events().unwrap();
+    (World { clock, feed, events }, store)
+}
+
+#[tokio::test]
+async fn a_revert_after_a_crash_waits_for_who_was_told_just_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, store) = reopened(&dir).await;
+    world.feed.publish(shop(2, 5));
+    assert_eq!(world.poll(poll("a", None, Some(0))).await, "2 5 %");
+    store.close().await; // Only frees the directory: nobody was asked to save anything.
+
+    let (world, _store) = reopened(&dir).await;
+    world.feed.publish(shop(3, 0));
+    assert!(!world.confirmed(), "a may carry 5 %");
+    assert_eq!(world.poll(poll("a", Some(2), Some(5))).await, "3 0 %");
+    world.poll(poll("a", Some(3), Some(0))).await;
+    assert!(world.confirmed());
+}
+
+#[tokio::test]
+async fn who_cannot_be_written_down_is_told_no_weight_but_always_the_way_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, store) = reopened(&dir).await;
+    world.feed.publish(shop(2, 5));
+    store.close().await;
+    assert_eq!(world.poll(poll("a", None, Some(0))).await, "held");
+    world.feed.publish(shop(3, 0));
+    assert_eq!(world.poll(poll("a", None, Some(0))).await, "3 0 %");
 }
