@@ -139,10 +139,15 @@ async fn read_answer(status: StatusCode, text: &str) -> Answer {
 
 /// The answer to a selector: a series of that arm, one sample every 5 s up to now.
 fn matrix(query: &str) -> String {
+    matrix_until(query, 0)
+}
+
+/// The same with nothing new for so many seconds.
+fn matrix_until(query: &str, gap: i64) -> String {
     // The path has a v1 of its own.
     let arm = if query.contains("v2") { "v2" } else { "v1" };
     let code = if query.contains("5..") { "500" } else { "200" };
-    let second = NOW.micros() / 1_000_000;
+    let second = NOW.micros() / 1_000_000 - gap;
     let values = [(15, "3"), (10, "5"), (5, "6"), (1, "9")];
     let values = values.map(|(ago, value)| format!("[{}.25,\"{value}\"]", second - ago)).join(",");
     format!(
@@ -262,6 +267,21 @@ async fn nothing_found_asks_whether_the_label_is_right() {
     let none = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
     let answer = read_answer(StatusCode::OK, none).await;
     blind(&answer, TroubleKind::Stale, "is the name right, and the arm's label?");
+}
+
+/// Its own outage leaves a gap: no requests were seen, which is not the same as none came.
+#[tokio::test]
+async fn samples_that_stopped_are_no_quiet_hour() {
+    for (gap, kinds) in [(14, vec![]), (15, vec![TroubleKind::Stale])] {
+        let answer =
+            move |uri: String, _| async move { dated(StatusCode::OK, matrix_until(&uri, gap)) };
+        let server = serve(answer).await;
+        let sources = sources(config(&format!("http://{}", server.address)));
+        let since = NOW.minus(Duration::from_secs(1));
+        let answer = sources.read(&prometheus(), Some(since), NOW).await;
+        let told: Vec<_> = answer.troubles.iter().map(|trouble| trouble.kind).collect();
+        assert_eq!(told, kinds, "after {gap} s: {answer:?}");
+    }
 }
 
 #[tokio::test]
