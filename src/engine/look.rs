@@ -245,6 +245,8 @@ impl Scene<'_> {
             lasting: self.lasting,
             checks: seen.checks,
             split: split.filter(|_| settled && !observed && !seen.torn),
+            // Our flags hash the user, a program the unit, and HAProxy, set up as we print it, the session.
+            sticky: !observed,
         }
     }
 

@@ -234,6 +234,15 @@ fn a_restart_of_what_counts_is_no_mismatch() {
     assert!(!shares(true));
 }
 
+/// The proxy keeps a user on a side: one who clicks a lot is no wrong split.
+#[test]
+fn a_busy_user_is_no_mismatch() {
+    let mut watch = Watch::warm(PLAN);
+    for _ in 0..200 {
+        assert_ne!(kind(watch.look((130, 0), (9_870, 30), None).as_ref()), "mismatch");
+    }
+}
+
 #[test]
 fn a_failing_canary_is_found() {
     let mut watch = Watch::warm(PLAN);
