@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::world::{AT_THE_PROXY, BY_THE_APPS, ROUTE, World, none_dropped};
+use crate::world::{AT_THE_PROXY, BY_THE_APPS, ROUTE, SECOND, World, none_dropped};
 
 /// Every share HAProxy had, each once while it stood.
 async fn watch(world: &World, seen: &Arc<Mutex<Vec<u32>>>) {
@@ -47,7 +47,7 @@ async fn serving_b(world: &World) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_releases_in_a_row_through_one_untouched_proxy() {
-    let world = World::with_prometheus().await;
+    let world = World::with_prometheus(SECOND).await;
     let ladder = "{ shift: 1% }, { shift: 10% }, { shift: 50% }, { shift: 100% }";
     let shares = released(&world, "v2", ladder, AT_THE_PROXY).await;
     assert_eq!(shares, [0, 10_000, 100_000, 500_000, 900_000, 1_000_000]);
@@ -64,4 +64,19 @@ async fn three_releases_in_a_row_through_one_untouched_proxy() {
     for version in ["v1", "v2", "v3", "v4"] {
         assert!(counts.of(version) > 0, "{version} answered nobody: {counts:?}");
     }
+}
+
+/// As people have it: several looks between two scrapes, and each target scraped at a moment of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_is_looked_at_more_often_than_it_is_scraped() {
+    let world = World::with_prometheus(3 * SECOND).await;
+    let steps = "{ shift: 20%, bake: 5s }, { shift: 50%, bake: 5s }, { shift: 100%, bake: 5s }";
+    let name = world.release("v2", steps, BY_THE_APPS).await;
+    world.completes(&name).await;
+    println!("{}", world.tidegate.cli(&["journal", &name]));
+    let verdicts = world.told(&name, "verdict").await;
+    let doubts = ["mismatch", "silent", "blind"];
+    let doubted = verdicts.iter().find(|line| doubts.iter().any(|d| line.text.starts_with(d)));
+    assert_eq!(doubted, None);
+    none_dropped(&world.end().await);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::world::{BY_THE_APPS, World, none_dropped};
+use crate::world::{BY_THE_APPS, SECOND, World, none_dropped};
 
 /// Long enough that it is under way when the source goes, and short enough to end soon after.
 const BAKE: Duration = Duration::from_secs(12);
@@ -11,7 +11,7 @@ const DOWN: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prometheus_is_down_for_twenty_seconds() {
-    let mut world = World::with_prometheus().await;
+    let mut world = World::with_prometheus(SECOND).await;
     let name = world.release("v2", "{ shift: 50%, bake: 12s }, { shift: 100% }", BY_THE_APPS).await;
     world.bakes(&name, 500_000, 500_000).await;
     world.tells(&name, "verdict", "pass").await;
@@ -21,6 +21,9 @@ async fn prometheus_is_down_for_twenty_seconds() {
     assert!(blind.text.contains("Prometheus `default`"), "{}", blind.text);
     let before = world.tidegate.rollout(&name).await;
     assert!(before.headline.starts_with("blind, the weight stays 50 %"), "{}", before.headline);
+    for c in [vec!["show", "shop"], vec!["list"], vec!["now"]] {
+        println!("DUMP {c:?}\n{}", world.tidegate.cli(&c));
+    }
     let earned = before.progress.expect("it bakes").earned_seconds;
     assert!(earned < BAKE.as_secs_f64(), "nothing is left to be shortened: {earned}");
 
@@ -32,6 +35,9 @@ async fn prometheus_is_down_for_twenty_seconds() {
     world.prometheus.as_mut().expect("one").start_again().await;
     world.completes(&name).await;
     println!("{}", world.tidegate.cli(&["journal", &name]));
+    let verdicts = world.told(&name, "verdict").await;
+    let idle = verdicts.iter().find(|line| line.text.contains("no traffic"));
+    assert_eq!(idle, None, "what was not seen is not what did not come");
     let at = async |kind: &str| world.told(&name, kind).await[0].at.0;
     let baked = at("passed").await.since(at("confirmed").await);
     assert!(baked >= BAKE + DOWN, "baked {baked:?} with a gap of {DOWN:?}");

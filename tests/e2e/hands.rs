@@ -17,6 +17,9 @@ async fn a_hand_at_the_proxy_may_lower_and_not_raise() {
     assert!(told.contains("edge-1") && told.contains("10 %"), "{told}");
     world.holds(&name, 500_000, 100_000, std::time::Duration::from_secs(5)).await;
 
+    for c in [vec!["show", "shop"], vec!["list"], vec!["now"], vec!["explain", "shop"]] {
+        println!("DUMP {c:?}\n{}", world.tidegate.cli(&c));
+    }
     world.tidegate.cli(&["resume", &name, "--because", "it was me"]);
     world.bakes(&name, 500_000, 500_000).await;
 
@@ -39,6 +42,9 @@ async fn a_kill_is_at_once_and_a_release_can_be_taken_back() {
     let began = world.now();
     world.tidegate.cli(&["kill", ROUTE, "--because", "payments are down"]);
     world.proxy.reaches(0).await;
+    for c in [vec!["show", "shop"], vec!["list"], vec!["now"]] {
+        println!("DUMP {c:?}\n{}", world.tidegate.cli(&c));
+    }
     println!("killed in {:?}, the command's own start included", world.since(began));
     let view = world.reverts(&name).await;
     assert_eq!(
@@ -46,6 +52,7 @@ async fn a_kill_is_at_once_and_a_release_can_be_taken_back() {
         ("kill", "kill")
     );
     let why = world.tidegate.refused(&["start", ROUTE, "version=v2"]);
+    println!("DUMP {why}");
     assert!(why.contains("shop is killed") && why.contains("payments are down"), "{why}");
     assert_eq!(world.proxy.share().await, 0);
 
@@ -54,7 +61,8 @@ async fn a_kill_is_at_once_and_a_release_can_be_taken_back() {
     world.completes(&name).await;
     world.proxy.reaches(1_000_000).await;
 
-    world.tidegate.cli(&["revert", &name, "--yes", "--because", "pages are slow"]);
+    let o = world.tidegate.run(&["revert", &name, "--yes", "--because", "pages are slow"]);
+    println!("DUMP {}\n{}", String::from_utf8_lossy(&o.stdout), String::from_utf8_lossy(&o.stderr));
     world.proxy.reaches(0).await;
     let view = world.reverts(&name).await;
     println!("{}", world.tidegate.cli(&["journal", &name]));

@@ -1,6 +1,6 @@
 //! Bad versions go back by themselves.
 
-use crate::world::{AT_THE_PROXY, BY_THE_APPS, USUAL, World, none_dropped};
+use crate::world::{AT_THE_PROXY, BY_THE_APPS, SECOND, USUAL, World, none_dropped};
 
 /// A ladder that stands at 50 % until something happens.
 const STAYS: &str = "{ shift: 50%, bake: 10m }, { shift: 100% }";
@@ -40,8 +40,27 @@ async fn one_that_fails_five_percent_more_from_a_moment_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_hangs_as_the_proxy_counts_it() {
+    let world = World::start().await;
+    let name =
+        world.release("v2", "{ shift: 10%, bake: 10m }, { shift: 100% }", AT_THE_PROXY).await;
+    world.bakes(&name, 100_000, 100_000).await;
+    world.tells(&name, "verdict", "pass").await;
+
+    let began = world.now();
+    world.shops[1].silence(true);
+    let view = world.reverts(&name).await;
+    println!("reverted {:?} after the canary began to hang", world.since(began));
+    assert_eq!(view.reason.expect("a reason").word, "regression");
+    assert_eq!(world.proxy.share().await, 0);
+    println!("{}", world.tidegate.cli(&["journal", &name]));
+    let counts = world.end().await;
+    assert_eq!((counts.broken, counts.skipped), (0, 0), "{counts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_whose_process_is_gone() {
-    let mut world = World::with_prometheus().await;
+    let mut world = World::with_prometheus(SECOND).await;
     let more = format!("{BY_THE_APPS}on_silence: {{ revert_after: 10s }}\n");
     let name = world.release("v2", STAYS, &more).await;
     world.bakes(&name, 500_000, 500_000).await;

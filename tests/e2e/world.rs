@@ -12,6 +12,7 @@ use crate::support::load::{Counts, Load};
 use crate::support::upstream::Upstream;
 use crate::support::{http, until, within};
 
+pub const SECOND: Duration = Duration::from_secs(1);
 pub const ROUTE: &str = "shop";
 /// What either version usually fails.
 pub const USUAL: f64 = 0.02;
@@ -44,18 +45,21 @@ pub struct World {
 impl World {
     /// Everybody is on v1, at side a.
     pub async fn start() -> Self {
-        Self::begin(false).await
+        Self::begin(None).await
     }
 
-    /// The same with a Prometheus that scrapes both shops every second.
-    pub async fn with_prometheus() -> Self {
-        Self::begin(true).await
+    /// The same with a Prometheus that scrapes both shops so often.
+    pub async fn with_prometheus(every: Duration) -> Self {
+        Self::begin(Some(every)).await
     }
 
-    async fn begin(scraped: bool) -> Self {
+    async fn begin(scraped: Option<Duration>) -> Self {
         let shops = ["v1", "none"].map(Upstream::start);
         shops.iter().for_each(|shop| shop.fail_share(USUAL));
-        let prometheus = if scraped { Some(scrape(&shops).await) } else { None };
+        let prometheus = match scraped {
+            Some(every) => Some(scrape(&shops, every).await),
+            None => None,
+        };
         let tidegate = Tidegate::start(prometheus.as_ref().map(Prometheus::url)).await;
         tidegate.apply("route.yaml", &route());
         let proxy = Haproxy::start(HaproxyConfig {
@@ -208,10 +212,10 @@ fn plan(steps: &str, more: &str) -> String {
 }
 
 /// Ready once it has numbers of both.
-async fn scrape(shops: &[Upstream; 2]) -> Prometheus {
+async fn scrape(shops: &[Upstream; 2], every: Duration) -> Prometheus {
     let targets: Vec<String> = shops.iter().map(|shop| shop.address.to_string()).collect();
     let http = http(); // The first client of a test chooses who does TLS.
-    let prometheus = Prometheus::start(&targets, Duration::from_secs(1)).await;
+    let prometheus = Prometheus::start(&targets, every).await;
     let url = format!("{}/api/v1/query", prometheus.url());
     until("Prometheus has scraped both shops", async || {
         let request = http.get(&url).query(&[("query", "count(up == 1)")]);
