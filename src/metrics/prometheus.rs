@@ -31,6 +31,8 @@ const FIRST_RANGE: Duration = Duration::from_secs(300);
 const LONGEST_RANGE: Duration = Duration::from_secs(3600);
 /// What a first read, which has no look to measure by, allows two clocks to differ.
 const FIRST_SKEW: Duration = Duration::from_secs(30);
+/// A target whose next sample is this late (or two spacings) is no longer waited for.
+const AWAITED_AT_LEAST: Duration = Duration::from_secs(5);
 /// Selectors nobody asked about for this long are forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(3600);
 
@@ -97,6 +99,7 @@ impl Prometheus {
             source: self.shown.clone(),
             what: format!("`{selector}`"),
             fresh_for: self.fresh_for(selector),
+            awaited: self.spacing(selector).map_or(Duration::ZERO, |s| AWAITED_AT_LEAST.max(s * 2)),
         })
     }
 
