@@ -1,26 +1,29 @@
 //! Healthy versions climb, and the next release finds everything as the one before left it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::world::{AT_THE_PROXY, BY_THE_APPS, ROUTE, SECOND, World, none_dropped};
 
 /// Every share HAProxy had, each once while it stood.
-async fn watch(world: &World, seen: &Arc<Mutex<Vec<u32>>>) {
+async fn watch(world: &World, seen: &Mutex<Vec<u32>>) {
     loop {
         let share = world.proxy.share().await;
-        let mut seen = seen.lock().expect("no panic holds it");
-        if seen.last() != Some(&share) {
-            seen.push(share);
-        }
-        drop(seen);
+        note(seen, share);
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn note(seen: &Mutex<Vec<u32>>, share: u32) {
+    let mut seen = seen.lock().expect("no panic holds it");
+    if seen.last() != Some(&share) {
+        seen.push(share);
     }
 }
 
 /// A release that completes; the shares HAProxy had meanwhile.
 async fn released(world: &World, version: &str, steps: &str, more: &str) -> Vec<u32> {
-    let seen = Arc::<Mutex<Vec<u32>>>::default();
+    let seen = Mutex::default();
     let climbing = async {
         let name = world.release(version, steps, more).await;
         world.completes(&name).await;
@@ -31,14 +34,11 @@ async fn released(world: &World, version: &str, steps: &str, more: &str) -> Vec<
         name = climbing => name,
         () = watch(world, &seen) => unreachable!("it watches for ever"),
     };
-    println!("{version}\n{}", world.tidegate.cli(&["journal", &name]));
     let route = world.tidegate.route(ROUTE).await;
     assert_eq!(route.serving.as_deref(), Some(version));
     assert_eq!(route.last_completed.as_deref(), Some(name.as_str()));
-    let mut seen = seen.lock().expect("no panic holds it").clone();
-    seen.push(world.proxy.share().await);
-    seen.dedup();
-    seen
+    note(&seen, world.proxy.share().await);
+    seen.into_inner().expect("no panic holds it")
 }
 
 async fn serving_b(world: &World) -> bool {
@@ -73,7 +73,6 @@ async fn a_release_is_looked_at_more_often_than_it_is_scraped() {
     let steps = "{ shift: 20%, bake: 5s }, { shift: 50%, bake: 5s }, { shift: 100%, bake: 5s }";
     let name = world.release("v2", steps, BY_THE_APPS).await;
     world.completes(&name).await;
-    println!("{}", world.tidegate.cli(&["journal", &name]));
     let verdicts = world.told(&name, "verdict").await;
     let doubts = ["mismatch", "silent", "blind"];
     let doubted = verdicts.iter().find(|line| doubts.iter().any(|d| line.text.starts_with(d)));

@@ -1,7 +1,7 @@
 //! People: at the proxy, at the kill switch, and who takes a release back.
 
 use crate::support::until;
-use crate::world::{AT_THE_PROXY, ROUTE, World, none_dropped};
+use crate::world::{AT_THE_PROXY, ROUTE, World, measured, none_dropped};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hand_at_the_proxy_may_lower_and_not_raise() {
@@ -17,9 +17,6 @@ async fn a_hand_at_the_proxy_may_lower_and_not_raise() {
     assert!(told.contains("edge-1") && told.contains("10 %"), "{told}");
     world.holds(&name, 500_000, 100_000, std::time::Duration::from_secs(5)).await;
 
-    for c in [vec!["show", "shop"], vec!["list"], vec!["now"], vec!["explain", "shop"]] {
-        println!("DUMP {c:?}\n{}", world.tidegate.cli(&c));
-    }
     world.tidegate.cli(&["resume", &name, "--because", "it was me"]);
     world.bakes(&name, 500_000, 500_000).await;
 
@@ -28,7 +25,6 @@ async fn a_hand_at_the_proxy_may_lower_and_not_raise() {
     assert!(told.contains("90 %") && told.contains("50 %"), "{told}");
     world.proxy.reaches(500_000).await;
     assert_eq!(world.tidegate.rollout(&name).await.phase.word, "baking");
-    println!("{}", world.tidegate.cli(&["journal", &name]));
     none_dropped(&world.end().await);
 }
 
@@ -42,17 +38,13 @@ async fn a_kill_is_at_once_and_a_release_can_be_taken_back() {
     let began = world.now();
     world.tidegate.cli(&["kill", ROUTE, "--because", "payments are down"]);
     world.proxy.reaches(0).await;
-    for c in [vec!["show", "shop"], vec!["list"], vec!["now"]] {
-        println!("DUMP {c:?}\n{}", world.tidegate.cli(&c));
-    }
-    println!("killed in {:?}, the command's own start included", world.since(began));
+    measured("kill, from the command's start to HAProxy", world.since(began));
     let view = world.reverts(&name).await;
     assert_eq!(
         (view.latch.as_str(), view.reason.expect("a reason").word.as_str()),
         ("kill", "kill")
     );
     let why = world.tidegate.refused(&["start", ROUTE, "version=v2"]);
-    println!("DUMP {why}");
     assert!(why.contains("shop is killed") && why.contains("payments are down"), "{why}");
     assert_eq!(world.proxy.share().await, 0);
 
@@ -61,11 +53,9 @@ async fn a_kill_is_at_once_and_a_release_can_be_taken_back() {
     world.completes(&name).await;
     world.proxy.reaches(1_000_000).await;
 
-    let o = world.tidegate.run(&["revert", &name, "--yes", "--because", "pages are slow"]);
-    println!("DUMP {}\n{}", String::from_utf8_lossy(&o.stdout), String::from_utf8_lossy(&o.stderr));
+    world.tidegate.cli(&["revert", &name, "--yes", "--because", "pages are slow"]);
     world.proxy.reaches(0).await;
     let view = world.reverts(&name).await;
-    println!("{}", world.tidegate.cli(&["journal", &name]));
     assert_eq!(view.reason.expect("a reason").word, "person");
     let route = world.tidegate.route(ROUTE).await;
     assert_eq!((route.serving_side.as_str(), route.serving.as_deref()), ("a", Some("v1")));

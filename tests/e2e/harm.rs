@@ -1,6 +1,9 @@
 //! Bad versions go back by themselves.
 
-use crate::world::{AT_THE_PROXY, BY_THE_APPS, SECOND, USUAL, World, none_dropped};
+use std::time::Duration;
+
+use crate::support::until;
+use crate::world::{AT_THE_PROXY, BY_THE_APPS, SECOND, USUAL, World, measured, none_dropped};
 
 /// A ladder that stands at 50 % until something happens.
 const STAYS: &str = "{ shift: 50%, bake: 10m }, { shift: 100% }";
@@ -15,7 +18,7 @@ async fn one_that_fails_five_percent_more_from_a_moment_on() {
     let began = world.now();
     world.shops[1].fail_share(USUAL + 0.05);
     let view = world.reverts(&name).await;
-    println!("reverted {:?} after the fault began", world.since(began));
+    measured("revert, from the fault on", world.since(began));
     assert_eq!(world.proxy.share().await, 0, "{}", world.history(&name).await);
 
     let reason = view.reason.expect("a reason");
@@ -33,9 +36,7 @@ async fn one_that_fails_five_percent_more_from_a_moment_on() {
     assert!(done.text.starts_with("everybody is on v1 again, in force after "), "{}", done.text);
     let took = view.revert.and_then(|r| r.took_ms).expect("a time");
     assert!(took < 2_000.0, "{took} ms");
-    println!("{}", world.tidegate.cli(&["show", &name]));
-    println!("{}", world.tidegate.cli(&["journal", &name]));
-    println!("{}", world.tidegate.cli(&["explain", &name]));
+    measured("revert, from the look to HAProxy", Duration::from_secs_f64(took / 1000.0));
     none_dropped(&world.end().await);
 }
 
@@ -50,10 +51,9 @@ async fn one_that_hangs_as_the_proxy_counts_it() {
     let began = world.now();
     world.shops[1].silence(true);
     let view = world.reverts(&name).await;
-    println!("reverted {:?} after the canary began to hang", world.since(began));
+    measured("revert, from the hang on", world.since(began));
     assert_eq!(view.reason.expect("a reason").word, "regression");
     assert_eq!(world.proxy.share().await, 0);
-    println!("{}", world.tidegate.cli(&["journal", &name]));
     let counts = world.end().await;
     assert_eq!((counts.broken, counts.skipped), (0, 0), "{counts:?}");
 }
@@ -70,16 +70,15 @@ async fn one_whose_process_is_gone() {
     world.shops[1].die();
     let view = world.reverts(&name).await;
     let took = world.since(began);
-    println!("reverted {took:?} after the process was gone");
+    measured("revert, from the end of the process on", took);
     assert_eq!(view.reason.expect("a reason").word, "silence");
     assert!(took.as_secs() >= 10, "{took:?}");
     assert_eq!(world.proxy.share().await, 0);
     let silent = world.tells(&name, "verdict", "silent").await;
     assert!(silent.text.contains("requests were due, none came"), "{}", silent.text);
-    println!("{}", world.tidegate.cli(&["journal", &name]));
 
     let before = world.counts();
-    crate::support::until("the baseline answers everybody", async || {
+    until("the baseline answers everybody", async || {
         (world.counts().of("v1") > before.of("v1") + 300).then_some(())
     })
     .await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::server::End;
-use crate::world::{AT_THE_PROXY, World, none_dropped};
+use crate::world::{AT_THE_PROXY, World, measured, none_dropped};
 
 const STEPS: &str = "{ shift: 50%, bake: 12s }, { shift: 100% }";
 const BAKE: Duration = Duration::from_secs(12);
@@ -37,9 +37,9 @@ async fn haproxy_restarts_in_the_middle_of_a_bake() {
     world.proxy.restart().await;
     let up = world.since(began);
     world.proxy.reaches(500_000).await;
-    println!("HAProxy took connections after {up:?}, had its split after {:?}", world.since(began));
+    measured("HAProxy's own restart", up);
+    measured("the same until it has its split again", world.since(began));
     world.completes(&name).await;
-    println!("{}", world.tidegate.cli(&["journal", &name]));
     assert!(baked(&world, &name).await >= BAKE);
     world.proxy.reaches(1_000_000).await;
     world.end().await;
@@ -56,7 +56,7 @@ async fn tidegate_restarts_in_the_middle_of_a_bake() {
         let before = earned(&world, &name).await;
         let began = world.now();
         world.tidegate.restart(how).await;
-        println!("{how:?}: up again after {:?}, {before} s earned before", world.since(began));
+        measured(&format!("restart of Tidegate ({how:?})"), world.since(began));
         let view = world.tidegate.rollout(&name).await;
         assert_eq!((view.phase.word.as_str(), view.split.wish_ppm), ("baking", 500_000));
         let after = view.progress.expect("it bakes").earned_seconds;
@@ -64,7 +64,6 @@ async fn tidegate_restarts_in_the_middle_of_a_bake() {
         assert_eq!(world.proxy.share().await, 500_000);
     }
     world.completes(&name).await;
-    println!("{}", world.tidegate.cli(&["journal", &name]));
     assert!(baked(&world, &name).await >= BAKE);
     let shifts: Vec<String> =
         world.told(&name, "shift").await.into_iter().map(|line| line.text).collect();

@@ -179,6 +179,12 @@ impl World {
     }
 }
 
+/// A figure for whoever reads the log.
+#[expect(clippy::print_stdout, reason = "shown with --nocapture")]
+pub fn measured(what: &str, took: Duration) {
+    println!("measured: {what}: {} ms", took.as_millis());
+}
+
 /// Every request was answered by a shop: the proxy had none to make up, no connection was cut.
 #[track_caller]
 pub fn none_dropped(counts: &Counts) {
