@@ -171,7 +171,7 @@ fn bake_is_earned(
         (Phase::Baking { .. }, Event::Looked(look))
             if look.generation == before.wish.generation && before.wish.confirmed_at.is_some() =>
         {
-            look.lasting
+            look.lasting.saturating_add(look.waited)
         }
         _ => Duration::ZERO,
     };

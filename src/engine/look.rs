@@ -24,6 +24,9 @@ pub struct Memory {
     pub evidence: Evidence,
     /// The end of the last look in the sources' time; `None` before the first read.
     pub until: Option<Timestamp>,
+    /// Monotonic time of the reads since then that had nothing new.
+    #[serde(default)]
+    pub waited: Duration,
     /// The split in force at the end of the last look.
     pub generation: Generation,
     /// Looks since the canary first got traffic, the dropped ones too.
@@ -45,6 +48,7 @@ impl Memory {
         Self {
             evidence: Evidence::new(&criteria(&program.plan.checks)),
             until: None,
+            waited: Duration::ZERO,
             generation: Generation::default(),
             looks: 0,
             harm: None,
@@ -134,9 +138,12 @@ pub fn weigh(
     lag: Duration,
 ) -> (Memory, Option<Look>) {
     if memory.until.is_some_and(|until| answer.until <= until) {
-        return (memory.clone(), None); // Counted before: a commit's answer was lost.
+        // Nothing is new yet, or it was counted before and the commit's answer was lost.
+        let waited = memory.waited + lasting.min(program.plan.look * 2);
+        return (Memory { waited, ..memory.clone() }, None);
     }
     let mut next = memory.clone();
+    next.waited = Duration::ZERO;
     if state.lives > next.evidence.lives() {
         next.evidence.next_life();
     }
@@ -222,14 +229,22 @@ impl Scene<'_> {
         }
         next.evidence = evidence;
         let finding = self.finding(&judgement, warming);
-        let earns = if settled && !warming { self.lasting } else { Duration::ZERO };
+        let earning = settled && !warming;
+        let earns = |time| if earning { time } else { Duration::ZERO };
         next.judgement = Some(judgement);
         Look {
             generation: self.state.wish.generation,
-            lasting: earns,
+            lasting: earns(self.lasting),
+            waited: earns(self.waited()),
             finding,
             detail: json!(next.judgement),
         }
+    }
+
+    /// No more than its numbers cover: what was counted before was earned before.
+    fn waited(&self) -> Duration {
+        let covers = self.memory.until.map(|until| self.answer.until.since(until));
+        self.memory.waited.min(covers.unwrap_or_default().saturating_sub(self.lasting))
     }
 
     fn input(&self, seen: Seen, settled: bool) -> LookInput {
@@ -242,9 +257,11 @@ impl Scene<'_> {
             weight,
             control: weight < Weight::FULL,
             margins: Vec::new(),
-            lasting: self.lasting,
+            lasting: self.lasting + self.waited(),
             checks: seen.checks,
             split: split.filter(|_| settled && !observed && !seen.torn),
+            // Our flags hash the user, a program the unit, and HAProxy, set up as we print it, the session.
+            sticky: !observed,
         }
     }
 

@@ -29,7 +29,7 @@ impl Draft<'_> {
                     LimitAction::Pause => self.pause(because, Actor::judge()),
                 }
             }
-            Finding::Silent { .. } => self.silence(look.lasting),
+            Finding::Silent { .. } => self.silence(look),
             // Doubt: the weight stays, nothing is earned, nothing is reverted.
             Finding::Blind { .. } | Finding::Invalid { .. } => {}
             Finding::Mismatch { .. } => self.next.silent = Duration::ZERO,
@@ -61,17 +61,17 @@ impl Draft<'_> {
         }
     }
 
-    fn silence(&mut self, lasting: Duration) {
-        self.next.silent += lasting.min(self.most_a_look_earns());
+    fn silence(&mut self, look: &Look) {
+        self.next.silent += self.watched(look);
         if self.next.silent >= self.program.plan.silence_revert_after {
             let because = Reason::Silence { lasted: self.next.silent };
             self.revert(because, Actor::judge(), Latch::Revert);
         }
     }
 
-    /// Two beats: a process that slept has not watched.
-    fn most_a_look_earns(&self) -> Duration {
-        self.program.plan.look * 2
+    /// Two beats at most: a process that slept has not watched.
+    fn watched(&self, look: &Look) -> Duration {
+        look.lasting.min(self.program.plan.look * 2) + look.waited
     }
 
     /// Nothing speaks against the canary: the time is earned, if it was spent at the confirmed weight (L6).
@@ -81,7 +81,7 @@ impl Draft<'_> {
         if look.generation != self.next.wish.generation || self.next.wish.confirmed_at.is_none() {
             return;
         }
-        let earned = earned + look.lasting.min(self.most_a_look_earns());
+        let earned = earned + self.watched(look);
         self.next.phase = Phase::Baking { step, next, earned, since };
         let Some(Step::Shift { bake, .. }) = self.program.plan.steps.get(step) else { return };
         if look.lasting.is_zero() || earned < *bake {

@@ -153,6 +153,8 @@ pub struct Look {
     pub generation: Generation,
     /// Monotonic time that may be earned: zero after a restart, in a warm-up, or while a weight settles.
     pub lasting: Duration,
+    /// The same of the reads before it that had nothing new: its numbers cover that time as well.
+    pub waited: Duration,
     pub finding: Finding,
     /// The numbers behind it, for the journal.
     pub detail: serde_json::Value,

@@ -119,7 +119,7 @@ impl Evidence {
             self.checks.iter_mut().for_each(|check| check.step = Tally::default());
         }
         if let Some(seen) = input.split.filter(|seen| !seen.is_senseless()) {
-            self.split.update(input.weight, seen);
+            self.split.update(input.weight, seen, input.sticky);
         }
         let mut counted = false;
         for (index, (check, criterion)) in self.checks.iter_mut().zip(criteria).enumerate() {

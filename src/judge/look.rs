@@ -29,6 +29,8 @@ pub struct LookInput {
     pub checks: Vec<Option<Counts>>,
     /// Requests of the route itself; `None` where they cannot be told.
     pub split: Option<Requests>,
+    /// Whether users keep their arm: then requests come in clusters, and their shares may be off by more.
+    pub sticky: bool,
 }
 
 /// What one look says, and what the numbers are.

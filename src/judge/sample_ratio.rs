@@ -13,6 +13,8 @@ use crate::domain::Weight;
 
 /// Odds off by less than this factor are nobody's fault.
 const TOLERATED: f64 = 1.1;
+/// The same where users keep their side: a few busy ones make its share of requests another than its share of users.
+const TOLERATED_STICKY: f64 = 1.5;
 const MULTIPLES: [f64; 5] = [1.2, 1.5, 2.5, 6.0, 30.0];
 const CASH: f64 = 0.3;
 const SHARE: f64 = 0.005;
@@ -66,8 +68,9 @@ impl Default for SampleRatio {
 }
 
 impl SampleRatio {
-    /// Takes the requests of one look in. A weight of 0 % or 100 % has one arm and nothing to compare.
-    pub(super) fn update(&mut self, weight: Weight, seen: Requests) {
+    /// Takes the requests of one look in; `sticky`: users keep their side. A weight of 0 % or 100 % has one arm and
+    /// nothing to compare.
+    pub(super) fn update(&mut self, weight: Weight, seen: Requests, sticky: bool) {
         if seen.is_empty() || weight == Weight::ZERO || weight == Weight::FULL {
             return;
         }
@@ -78,8 +81,9 @@ impl SampleRatio {
             baseline_exposure: weight.complement().fraction(),
             baseline_events: seen.baseline as f64,
         };
-        bet(&mut self.high, &arms);
-        bet(&mut self.low, &arms.swapped());
+        let tolerated = if sticky { TOLERATED_STICKY } else { TOLERATED };
+        bet(&mut self.high, &arms, tolerated);
+        bet(&mut self.low, &arms.swapped(), tolerated);
         if self.log_evidence() <= 0.0 {
             (self.since, self.due) = (Requests::default(), 0.0);
         }
@@ -138,10 +142,10 @@ impl Arms {
     }
 }
 
-fn bet(wealth: &mut Wealth, arms: &Arms) {
+fn bet(wealth: &mut Wealth, arms: &Arms, tolerated: f64) {
     deal(wealth, &PRIOR, SHARE);
     for (wealth, multiple) in wealth.iter_mut().skip(1).zip(MULTIPLES) {
-        *wealth += log_ratio_of_multiple(arms, multiple, TOLERATED);
+        *wealth += log_ratio_of_multiple(arms, multiple, tolerated);
     }
     cap(wealth, log(KEPT * 2.0 / ALPHA));
 }

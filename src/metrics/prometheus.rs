@@ -21,14 +21,18 @@ use crate::engine::{Point, TroubleKind};
 const AT_ONCE: usize = 4;
 /// Until the samples tell: Prometheus' own default is a minute, most people's 15 s.
 pub(super) const SPACING: Duration = Duration::from_secs(15);
-/// An arm whose newest sample is older than this (or three spacings) is stale.
+/// An arm whose newest sample is older than three spacings is stale; until those are known, than this.
 const FRESH_FOR: Duration = Duration::from_secs(60);
+/// No arm is stale before: a scrape may be late.
+const FRESH_AT_LEAST: Duration = Duration::from_secs(10);
 /// How far a first read looks back: as far as Prometheus itself does for an instant value.
 const FIRST_RANGE: Duration = Duration::from_secs(300);
 /// After a long downtime no more than this is read; counters lose nothing by it but resets nobody saw.
 const LONGEST_RANGE: Duration = Duration::from_secs(3600);
 /// What a first read, which has no look to measure by, allows two clocks to differ.
 const FIRST_SKEW: Duration = Duration::from_secs(30);
+/// A target whose next sample is this late (or two spacings) is no longer waited for.
+const AWAITED_AT_LEAST: Duration = Duration::from_secs(5);
 /// Selectors nobody asked about for this long are forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(3600);
 
@@ -94,8 +98,15 @@ impl Prometheus {
             absent: Vec::new(),
             source: self.shown.clone(),
             what: format!("`{selector}`"),
-            fresh_for: FRESH_FOR.max(self.spacing(selector).unwrap_or(SPACING) * 3),
+            fresh_for: self.fresh_for(selector),
+            awaited: self.spacing(selector).map_or(Duration::ZERO, |s| AWAITED_AT_LEAST.max(s * 2)),
         })
+    }
+
+    /// What is missing for longer must not pass for a quiet hour: that would earn a bake.
+    fn fresh_for(&self, selector: &str) -> Duration {
+        let spacing = self.spacing(selector);
+        spacing.map_or(FRESH_FOR, |spacing| FRESH_AT_LEAST.max(spacing * 3))
     }
 
     /// Its name and address: how sentences begin, and what tells one server from another.

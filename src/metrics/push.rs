@@ -149,6 +149,7 @@ pub(super) fn reading(
         source: format!("what is pushed for `{route}`"),
         what: format!("arm `{arm}`"),
         fresh_for: FRESH_FOR,
+        awaited: Duration::ZERO,
     }
 }
 

@@ -3,7 +3,8 @@
 //! Owns: which points belong to the look, and every rule that needs both arms: silence, staleness, ambiguity.
 //! Does not: fetch anything. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::time::Duration;
 
 use super::exposition::Sample;
@@ -21,6 +22,8 @@ pub(super) struct Reading {
     pub what: String,
     /// How old its newest sample may be.
     pub fresh_for: Duration,
+    /// How long a look waits for a target's next sample; zero for what is of the instant it is read at.
+    pub awaited: Duration,
 }
 
 /// A series, its points oldest first, some of them perhaps before the look.
@@ -51,6 +54,18 @@ impl Failure {
 }
 
 impl Found {
+    /// The target it is from.
+    fn origin(&self) -> &str {
+        self.key.split_once(' ').map_or(&self.key, |(origin, _)| origin)
+    }
+
+    /// The first sample after the last gap.
+    fn run_began(&self, longest: Duration) -> Option<Timestamp> {
+        let gap = |pair: &[Point]| pair[1].at.since(pair[0].at) > longest;
+        let began = self.points.windows(2).rposition(gap).map_or(0, |before| before + 1);
+        self.points.get(began).map(|point| point.at)
+    }
+
     /// A counter read directly: of the instant it was read at, unless it names an earlier one of its own.
     pub(super) fn read(origin: &str, sample: &Sample<'_>, until: Timestamp) -> Self {
         let own = sample.at_ms.map(|ms| Timestamp::from_micros(ms.saturating_mul(1000)));
@@ -67,6 +82,12 @@ impl Reading {
 
     fn is_fresh(&self, until: Timestamp) -> bool {
         self.newest().is_some_and(|newest| until.since(newest) <= self.fresh_for)
+    }
+
+    /// Fresh, and not only since a moment ago.
+    fn is_steady(&self, until: Timestamp) -> bool {
+        let began = self.series.iter().filter_map(|s| s.run_began(self.awaited)).min();
+        self.is_fresh(until) && began.is_some_and(|at| until.since(at) >= self.awaited)
     }
 }
 
@@ -102,14 +123,48 @@ pub(super) fn assemble(asks: &[Ask], outcomes: &[Outcome], span: Span) -> Answer
         stale(pair, outcomes, span.until, &mut troubles);
         ambiguous(asks, pair, outcomes, &mut troubles);
     }
-    let mut series = Vec::new();
+    let (mut series, end) = (Vec::new(), end(outcomes, span));
     for pair in &pairs {
         for arm in pair {
-            series.extend(told(arm, outcomes, span, &mut troubles));
+            series.extend(told(arm, outcomes, span, end, &mut troubles));
         }
     }
     series.sort_by_key(|s| s.ask);
-    Answer { series, until: span.until, troubles: troubles.list }
+    Answer { series, until: end, troubles: troubles.list }
+}
+
+/// Where the look ends: when every target that still reports has reported. Targets are scraped each at a moment of its
+/// own; a look that ends anywhere else has a sample of one arm and none of the other, which looks like silence.
+/// Nothing new is an end that was there before.
+fn end(outcomes: &[Outcome], span: Span) -> Timestamp {
+    let (targets, held) = reporting(outcomes, span.until);
+    let newest = targets.iter().filter_map(|samples| samples.last().copied());
+    let Some(end) = newest.min() else { return span.until };
+    let Some(since) = span.since.filter(|since| *since < end) else {
+        return span.since.unwrap_or(end);
+    };
+    let is_told = |samples: &BTreeSet<Timestamp>| {
+        samples.range((Bound::Excluded(since), Bound::Included(end))).next().is_some()
+    };
+    // Where targets come and go all the time, one of them lacks at every look.
+    let late = span.until.since(since) > held;
+    if late || targets.iter().all(is_told) { end } else { since }
+}
+
+/// The instants of the samples of each target that is waited for, and how long a look waits at most.
+fn reporting(outcomes: &[Outcome], until: Timestamp) -> (Vec<BTreeSet<Timestamp>>, Duration) {
+    let mut targets = BTreeMap::<_, BTreeSet<Timestamp>>::new();
+    let mut awaited = Duration::ZERO;
+    for reading in outcomes.iter().flatten().filter(|r| !r.awaited.is_zero()) {
+        awaited = awaited.max(reading.awaited);
+        for found in &reading.series {
+            let samples = targets.entry((reading.source.as_str(), found.origin())).or_default();
+            samples.extend(found.points.iter().map(|point| point.at).filter(|at| *at <= until));
+        }
+    }
+    let is_late = |at: &Timestamp| until.since(*at) > awaited;
+    let reporting = targets.into_values().filter(|s| s.last().is_some_and(|at| !is_late(at)));
+    (reporting.collect(), awaited * 2)
 }
 
 /// The asks of each check, apart by arm.
@@ -130,14 +185,17 @@ fn any_fresh(asks: &[usize], outcomes: &[Outcome], until: Timestamp) -> bool {
     readings(asks, outcomes).iter().any(|r| r.is_fresh(until))
 }
 
-/// One old arm beside a fresh one is that arm's silence, and the judge's affair. Two old ones are a blind source.
+/// One old arm beside a fresh one is that arm's silence, and the judge's affair. Two old ones are a blind source, and
+/// so is one that has just come back beside one that has not yet: a source that was away returns target by target.
 fn stale(pair: &[Vec<usize>; 2], outcomes: &[Outcome], until: Timestamp, troubles: &mut Troubles) {
-    if pair.iter().any(|arm| any_fresh(arm, outcomes, until)) {
+    let steady = |arm: &Vec<usize>| readings(arm, outcomes).iter().any(|r| r.is_steady(until));
+    if pair.iter().all(|arm| any_fresh(arm, outcomes, until)) || pair.iter().any(steady) {
         return;
     }
     let good: Vec<usize> =
         pair.iter().flatten().copied().filter(|&ask| outcomes[ask].is_ok()).collect();
-    let readings = readings(&good, outcomes);
+    let mut readings = readings(&good, outcomes);
+    readings.retain(|reading| !reading.is_fresh(until));
     let Some(first) = readings.first() else { return };
     let whats: BTreeSet<&str> = readings.iter().map(|r| r.what.as_str()).collect();
     let whats = whats.into_iter().collect::<Vec<_>>().join(", ");
@@ -177,14 +235,22 @@ fn ambiguous(asks: &[Ask], pair: &[Vec<usize>; 2], outcomes: &[Outcome], trouble
 }
 
 /// The series of one arm, cut to the look; none when the arm is silent or the ask is spoiled.
-fn told(arm: &[usize], outcomes: &[Outcome], span: Span, troubles: &mut Troubles) -> Vec<Series> {
+fn told(
+    arm: &[usize],
+    outcomes: &[Outcome],
+    span: Span,
+    end: Timestamp,
+    troubles: &mut Troubles,
+) -> Vec<Series> {
     if !any_fresh(arm, outcomes, span.until) {
         return Vec::new();
     }
     let mut told = Vec::new();
     for &ask in arm {
         let Ok(reading) = &outcomes[ask] else { continue };
-        match cut(ask, reading, span) {
+        // What is read directly has no earlier sample to fall back to.
+        let until = if reading.awaited.is_zero() { span.until } else { end };
+        match cut(ask, reading, Span { until, ..span }) {
             Ok(_) if troubles.spoils(ask) => {}
             Ok(series) => told.extend(series),
             Err(failure) => troubles.add(ask, &failure),
@@ -274,6 +340,7 @@ mod tests {
             source: "Prometheus".into(),
             what: format!("`n{{v=\"{arm}\"}}`"),
             fresh_for: Duration::from_secs(60),
+            awaited: Duration::ZERO,
             absent: Vec::new(),
         })
     }
@@ -325,6 +392,57 @@ mod tests {
         check(&["a 999=5"], &[], Some(990), "0 a 999=5");
         check(&["a 900=5"], &["b 930=1"], Some(800), "Stale [0, 1]");
         check(&[], &[], None, "Stale [0, 1]");
+    }
+
+    /// Two targets of Prometheus that are scraped every 15 s, read at 1000.
+    #[track_caller]
+    fn ends(baseline: &[&str], canary: &[&str], since: Option<u64>, expect: u64) -> Answer {
+        let scraped = |arm, series| {
+            let mut outcome = outcome(arm, series);
+            outcome.iter_mut().for_each(|r| r.awaited = Duration::from_secs(30));
+            outcome
+        };
+        let answer = answer(scraped("old", baseline), scraped("new", canary), since);
+        assert_eq!(answer.until, at(expect), "{answer:?}");
+        answer
+    }
+
+    #[test]
+    fn a_look_ends_when_every_target_has_reported() {
+        let (a, b) = ("a 961=1 976=2 991=3", "b 970=1 985=2");
+        let both = ends(&[a], &[b], Some(970), 985);
+        let told: Vec<_> = both.series.iter().map(|s| s.points.len()).collect();
+        assert_eq!(told, [1, 1], "{both:?}");
+        ends(&[a], &[b], Some(985), 985);
+        ends(&[a, "a2 980=7"], &["b 970=1 977=2 985=3"], Some(970), 980);
+        ends(&[a], &[b], None, 985);
+    }
+
+    #[test]
+    fn a_look_has_a_sample_of_every_target() {
+        // Since is no moment of theirs: a look ended otherwise before.
+        ends(&["a 961=1 976=2"], &["b 970=1 985=2"], Some(971), 971);
+        ends(&["a 961=1 976=2 991=3"], &["b 970=1 985=2"], Some(971), 985);
+        ends(&["a 961=1 976=2"], &["b 970=1"], Some(975), 975);
+        ends(&["a 961=1 976=2"], &["b 970=1 985=2"], Some(977), 977);
+        ends(&["a 961=1 990=2"], &["b 985=1"], Some(986), 986);
+        ends(&["a 961=1 980=2"], &["b 975=1 992=2"], Some(975), 975);
+        ends(&["a 961=1 980=2"], &["b 915=1 992=2"], Some(930), 980);
+    }
+
+    #[test]
+    fn a_target_that_is_gone_is_not_waited_for() {
+        ends(&["a 961=1 976=2 991=3"], &["b 965=1"], Some(976), 991);
+        ends(&["a 900=1"], &["b 901=1"], Some(980), 1000);
+    }
+
+    #[test]
+    fn a_source_that_returns_target_by_target_is_blind_until_both_are_back() {
+        let told = ends(&["a 900=1 998=9"], &["b 901=1"], Some(997), 998);
+        assert_eq!(told.troubles[0].kind, TroubleKind::Stale, "{told:?}");
+        assert!(told.troubles[0].sentence.contains("`n{v=\"new\"}` since"), "{told:?}");
+        let told = ends(&["a 900=1 960=2 975=3 990=4"], &["b 901=1"], Some(975), 990);
+        assert_eq!(told.troubles, [], "this long after it is the canary's silence");
     }
 
     #[test]

@@ -76,7 +76,14 @@ impl Wanted {
             let told = format!("{source} has no {}: is the name right?", self.what);
             return Err(Failure::new(TroubleKind::Stale, told));
         }
-        Ok(Reading { series, absent, source, what: self.what.clone(), fresh_for: FRESH_FOR })
+        Ok(Reading {
+            series,
+            absent,
+            source,
+            what: self.what.clone(),
+            fresh_for: FRESH_FOR,
+            awaited: Duration::ZERO,
+        })
     }
 }
 

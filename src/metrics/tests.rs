@@ -139,10 +139,15 @@ async fn read_answer(status: StatusCode, text: &str) -> Answer {
 
 /// The answer to a selector: a series of that arm, one sample every 5 s up to now.
 fn matrix(query: &str) -> String {
+    matrix_until(query, 0)
+}
+
+/// The same with nothing new for so many seconds.
+fn matrix_until(query: &str, gap: i64) -> String {
     // The path has a v1 of its own.
     let arm = if query.contains("v2") { "v2" } else { "v1" };
     let code = if query.contains("5..") { "500" } else { "200" };
-    let second = NOW.micros() / 1_000_000;
+    let second = NOW.micros() / 1_000_000 - gap;
     let values = [(15, "3"), (10, "5"), (5, "6"), (1, "9")];
     let values = values.map(|(ago, value)| format!("[{}.25,\"{value}\"]", second - ago)).join(",");
     format!(
@@ -157,7 +162,8 @@ async fn a_look_at_prometheus_has_its_raw_samples() {
     let sources = sources(config(&format!("http://{}", server.address)));
     assert_eq!(sources.lag(&prometheus()), Duration::from_secs(15));
     let answer = sources.read(&prometheus(), Some(NOW.minus(Duration::from_secs(9))), NOW).await;
-    assert_eq!(answer.until, NOW.minus(SETTLE));
+    let newest = NOW.minus(Duration::from_millis(750));
+    assert_eq!(answer.until, newest, "a look ends with a sample of every target");
     let rows = [(0, "v1", 200), (1, "v1", 500), (2, "v2", 200), (3, "v2", 500)];
     let rows = rows.map(|(ask, arm, code)| {
         format!("{ask} web_shop/ n{{arm=\"{arm}\",code=\"{code}\",job=\"web shop\"}} 6,9")
@@ -262,6 +268,21 @@ async fn nothing_found_asks_whether_the_label_is_right() {
     let none = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
     let answer = read_answer(StatusCode::OK, none).await;
     blind(&answer, TroubleKind::Stale, "is the name right, and the arm's label?");
+}
+
+/// Its own outage leaves a gap: no requests were seen, which is not the same as none came.
+#[tokio::test]
+async fn samples_that_stopped_are_no_quiet_hour() {
+    for (gap, kinds) in [(14, vec![]), (15, vec![TroubleKind::Stale])] {
+        let answer =
+            move |uri: String, _| async move { dated(StatusCode::OK, matrix_until(&uri, gap)) };
+        let server = serve(answer).await;
+        let sources = sources(config(&format!("http://{}", server.address)));
+        let since = NOW.minus(Duration::from_secs(1));
+        let answer = sources.read(&prometheus(), Some(since), NOW).await;
+        let told: Vec<_> = answer.troubles.iter().map(|trouble| trouble.kind).collect();
+        assert_eq!(told, kinds, "after {gap} s: {answer:?}");
+    }
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ pub struct HaproxyFollower {
 
 impl HaproxyFollower {
     async fn with_token(pull_url: &str, token: &str) -> Self {
-        let upstreams = [Upstream::start("v1").await, Upstream::start("v2").await];
+        let upstreams = [Upstream::start("v1"), Upstream::start("v2")];
         let config = HaproxyConfig {
             pull_url: pull_url.to_owned(),
             token: token.to_owned(),

@@ -93,6 +93,7 @@ pub fn memory(looks: u64) -> Memory {
     Memory {
         evidence: Evidence::new(&[]),
         until: Some(at(3)),
+        waited: Duration::from_millis(1500),
         generation: Generation(0),
         looks,
         harm: Some(0.000_123),

@@ -17,7 +17,13 @@ use std::time::Duration;
 pub const BOUND: Duration = Duration::from_secs(20);
 
 /// Asks until there is an answer; panics with `what` after [`BOUND`].
-pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let answer = within(BOUND, ask).await;
+    answer.unwrap_or_else(|| panic!("waited {} s for: {what}", BOUND.as_secs()))
+}
+
+/// Asks until there is an answer, for no longer than `bound`.
+pub async fn within<T>(bound: Duration, mut ask: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let asking = async {
         loop {
             if let Some(answer) = ask().await {
@@ -26,10 +32,7 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T 
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    match tokio::time::timeout(BOUND, asking).await {
-        Ok(answer) => answer,
-        Err(_) => panic!("waited {} s for: {what}", BOUND.as_secs()),
-    }
+    tokio::time::timeout(bound, asking).await.ok()
 }
 
 /// A port nobody listens on now. Another program may still be faster: whoever starts one on it tries again.

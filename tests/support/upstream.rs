@@ -14,7 +14,8 @@ use axum::routing::get;
 pub struct Upstream {
     pub address: SocketAddr,
     shop: Arc<Shop>,
-    serving: tokio::task::JoinHandle<()>,
+    /// Its own, so that ending it cuts every connection, as a crash does.
+    runtime: Option<tokio::runtime::Runtime>,
 }
 
 #[derive(Debug)]
@@ -30,7 +31,7 @@ struct Shop {
 
 impl Upstream {
     /// `label` is the version: the body of every answer and the label `version` of its counters.
-    pub async fn start(label: &str) -> Self {
+    pub fn start(label: &str) -> Self {
         let shop = Arc::new(Shop {
             label: Mutex::new(label.to_owned()),
             fail: AtomicU64::new(0),
@@ -41,12 +42,16 @@ impl Upstream {
         });
         let app = Router::new().route("/metrics", get(metrics)).fallback(serve);
         let app = app.with_state(Arc::clone(&shop));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
-        let serving = tokio::spawn(async move {
+        listener.set_nonblocking(true).expect("a listener for many");
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().build().expect("a runtime");
+        runtime.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
             let _ = axum::serve(listener, app).await;
         });
-        Self { address, shop, serving }
+        Self { address, shop, runtime: Some(runtime) }
     }
 
     /// The share of requests that fail with 500, 0 to 1, spread evenly.
@@ -57,6 +62,13 @@ impl Upstream {
     /// Takes requests and never answers them.
     pub fn silence(&self, silent: bool) {
         self.shop.silent.store(silent, Ordering::SeqCst);
+    }
+
+    /// The process is gone: nobody listens any more, and what was under way is cut.
+    pub fn die(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 
     /// Another version is deployed in its place; its counters begin again.
@@ -78,7 +90,7 @@ impl Upstream {
 
 impl Drop for Upstream {
     fn drop(&mut self) {
-        self.serving.abort();
+        self.die();
     }
 }
 

@@ -86,7 +86,13 @@ impl Tale {
         let generation = self.stored.state.wish.generation;
         let lasting = Duration::from_secs(20);
         let detail = serde_json::Value::Null;
-        self.then(Event::Looked(Look { generation, lasting, finding, detail }))
+        self.then(Event::Looked(Look {
+            generation,
+            lasting,
+            waited: Duration::ZERO,
+            finding,
+            detail,
+        }))
     }
 
     fn judged(mut self, reading: Reading, log: f64) -> Self {

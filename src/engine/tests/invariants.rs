@@ -43,6 +43,7 @@ fn looked(lasting: u64, generation: i64) -> Event {
     Event::Looked(Look {
         generation: Generation(generation),
         lasting: Duration::from_secs(lasting),
+        waited: Duration::ZERO,
         finding: Finding::Pass { sentence: String::new() },
         detail: serde_json::Value::Null,
     })

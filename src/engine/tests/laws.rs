@@ -132,6 +132,7 @@ fn l5_only_the_split_in_force_counts() {
         Event::Looked(Look {
             generation: Generation(generation),
             lasting: play.program.plan.look,
+            waited: std::time::Duration::ZERO,
             finding: Finding::Pass { sentence: String::new() },
             detail: serde_json::Value::Null,
         })
@@ -258,6 +259,7 @@ fn l10_a_line_says_who_why_and_from_where_to_where() {
     let event = Event::Looked(Look {
         generation: play.state.wish.generation,
         lasting: play.program.plan.look,
+        waited: std::time::Duration::ZERO,
         finding: Finding::Regression { check: "errors".into(), sentence: "fails 3.8x".into() },
         detail: serde_json::json!({ "log_evidence": 4.7 }),
     });

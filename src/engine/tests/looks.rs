@@ -234,6 +234,43 @@ fn a_restart_of_what_counts_is_no_mismatch() {
     assert!(!shares(true));
 }
 
+/// Prometheus has something new less often than we look; the look that has it covers the time since the one before.
+#[test]
+fn time_without_news_is_earned_with_the_next() {
+    let mut watch = Watch::warm(PLAN);
+    let stale = Answer { series: Vec::new(), until: watch.play.now, troubles: Vec::new() };
+    assert_eq!(watch.weigh(&stale), None);
+    watch.play.now = watch.play.now.plus(Duration::from_secs(10));
+    assert_eq!(watch.earned(), Duration::ZERO);
+    let look = watch.healthy().expect("a look");
+    assert_eq!(
+        (look.lasting, look.waited, watch.earned()),
+        (watch.lasting, watch.lasting, 2 * watch.lasting)
+    );
+    let look = watch.healthy().expect("a look");
+    assert_eq!((look.waited, watch.earned()), (Duration::ZERO, 3 * watch.lasting));
+}
+
+/// A commit's answer was lost: what it earned must not be earned again.
+#[test]
+fn what_was_counted_before_is_not_earned_twice() {
+    let mut watch = Watch::warm(PLAN);
+    watch.healthy();
+    let counted = Answer { series: Vec::new(), until: watch.play.now, troubles: Vec::new() };
+    assert_eq!(watch.weigh(&counted), None);
+    let look = watch.healthy().expect("a look");
+    assert_eq!((look.waited, watch.earned()), (Duration::ZERO, 2 * watch.lasting));
+}
+
+/// The proxy keeps a user on a side: one who clicks a lot is no wrong split.
+#[test]
+fn a_busy_user_is_no_mismatch() {
+    let mut watch = Watch::warm(PLAN);
+    for _ in 0..200 {
+        assert_ne!(kind(watch.look((130, 0), (9_870, 30), None).as_ref()), "mismatch");
+    }
+}
+
 #[test]
 fn a_failing_canary_is_found() {
     let mut watch = Watch::warm(PLAN);

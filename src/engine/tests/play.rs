@@ -201,6 +201,7 @@ impl Play {
         Event::Looked(Look {
             generation: self.state.wish.generation,
             lasting: lasting.unwrap_or(self.program.plan.look),
+            waited: Duration::ZERO,
             finding,
             detail: serde_json::Value::Null,
         })

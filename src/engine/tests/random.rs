@@ -170,6 +170,7 @@ fn event(chance: &Chance, state: &State) -> Event {
         Chance::Looked { finding, lasting, behind: by } => Event::Looked(Look {
             generation: behind(by),
             lasting: Duration::from_secs(lasting),
+            waited: Duration::ZERO,
             finding,
             detail: serde_json::Value::Null,
         }),

@@ -48,5 +48,6 @@ fn at_half(counts: Counts) -> LookInput {
             canary: counts.canary_requests,
             baseline: counts.baseline_requests,
         }),
+        sticky: false,
     }
 }

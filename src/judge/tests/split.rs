@@ -7,6 +7,17 @@ use crate::judge::sample_ratio::{SampleRatio, Wrong};
 
 /// The look at which the split is called wrong, and how.
 fn called(share: f64, rps: f64, canary: f64, looks: u64, seed: u64) -> Option<(u64, Wrong)> {
+    called_of(false, share, rps, canary, looks, seed)
+}
+
+fn called_of(
+    sticky: bool,
+    share: f64,
+    rps: f64,
+    canary: f64,
+    looks: u64,
+    seed: u64,
+) -> Option<(u64, Wrong)> {
     let mut chance = Chance::new(seed);
     let mut split = SampleRatio::default();
     (1..=looks).find_map(|look| {
@@ -14,7 +25,7 @@ fn called(share: f64, rps: f64, canary: f64, looks: u64, seed: u64) -> Option<(u
             canary: chance.poisson(10.0 * rps * share * canary),
             baseline: chance.poisson(10.0 * rps * (1.0 - share)),
         };
-        split.update(weight(share), seen);
+        split.update(weight(share), seen, sticky);
         split.wrong(seen).map(|wrong| (look, wrong))
     })
 }
@@ -51,7 +62,7 @@ fn a_canary_that_gets_too_much_is_a_mismatch_too() {
 fn a_silent_baseline_is_called() {
     let mut split = SampleRatio::default();
     let seen = Requests { canary: 400, baseline: 0 };
-    split.update(weight(0.5), seen);
+    split.update(weight(0.5), seen, false);
     assert_eq!(split.wrong(seen), Some(Wrong::BaselineSilent { canary: 400 }));
 }
 
@@ -64,21 +75,32 @@ fn a_right_split_is_not_blamed_nor_one_within_the_tolerance() {
     }
 }
 
+/// A thousand users at 1 %: ten are meant, and any number from five to fifteen is chance.
+#[test]
+fn users_who_keep_their_side_may_come_more_often() {
+    assert!(called_of(false, 0.01, 100.0, 1.4, 3000, 5).is_some());
+    assert!(called_of(true, 0.01, 100.0, 1.4, 3000, 5).is_none());
+    let (look, _) = called_of(true, 0.01, 100.0, 3.0, 3000, 5).expect("a mismatch");
+    assert!(look < 10, "{look} looks");
+    let (look, wrong) = called_of(true, 0.01, 100.0, 0.0, 3000, 5).expect("silence");
+    assert!(matches!(wrong, Wrong::Silent { .. }) && look <= 4, "{look} looks: {wrong:?}");
+}
+
 #[test]
 fn a_canary_that_comes_back_is_believed_at_once() {
     let mut split = SampleRatio::default();
     for _ in 0..1000 {
-        split.update(weight(0.01), Requests { canary: 0, baseline: 1000 });
+        split.update(weight(0.01), Requests { canary: 0, baseline: 1000 }, false);
     }
     let back = Requests { canary: 10, baseline: 990 };
-    split.update(weight(0.01), back);
+    split.update(weight(0.01), back, false);
     assert_eq!(split.wrong(back), None);
 }
 
 #[test]
 fn one_arm_alone_is_no_split() {
     let mut split = SampleRatio::default();
-    split.update(weight(0.0), Requests { canary: 0, baseline: 100_000 });
-    split.update(weight(1.0), Requests { canary: 100_000, baseline: 0 });
+    split.update(weight(0.0), Requests { canary: 0, baseline: 100_000 }, false);
+    split.update(weight(1.0), Requests { canary: 100_000, baseline: 0 }, false);
     assert_eq!(split, SampleRatio::default());
 }

@@ -41,6 +41,7 @@ fn any_look() -> impl Strategy<Value = LookInput> {
             lasting: Duration::from_secs(seconds),
             checks,
             split: split.map(|(canary, baseline)| Requests { canary, baseline }),
+            sticky: seconds % 2 == 0,
         },
     )
 }

@@ -147,6 +147,7 @@ impl World {
             lasting: Duration::from_secs(self.look_seconds),
             checks: vec![Some(counts)],
             split: Some(Requests { canary: nc, baseline: nb }),
+            sticky: false,
         }
     }
 
