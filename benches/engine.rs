@@ -76,6 +76,7 @@ fn look(finding: Finding) -> Event {
     Event::Looked(Look {
         generation: Generation(8),
         lasting: Duration::from_secs(10),
+        waited: Duration::ZERO,
         finding,
         detail: serde_json::Value::Null,
     })

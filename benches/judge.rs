@@ -73,6 +73,7 @@ fn input(checks: usize, margins: &[f64]) -> LookInput {
         baseline_failures: 5,
     };
     LookInput {
+        sticky: false,
         weight: Weight::from_ppm(10_000).unwrap(),
         control: true,
         margins: margins.to_vec(),

@@ -40,7 +40,7 @@ pub struct World {
 impl World {
     pub async fn start(mut dice: StdRng) -> Self {
         let place = Place::new();
-        let upstreams = [Upstream::start("a").await, Upstream::start("b").await];
+        let upstreams = [Upstream::start("a"), Upstream::start("b")];
         let haproxy = Haproxy::start(HaproxyConfig {
             pull_url: place.providers_url(),
             token: "none".to_owned(),
