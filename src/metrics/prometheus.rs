@@ -99,7 +99,8 @@ impl Prometheus {
             source: self.shown.clone(),
             what: format!("`{selector}`"),
             fresh_for: self.fresh_for(selector),
-            awaited: self.spacing(selector).map_or(Duration::ZERO, |s| AWAITED_AT_LEAST.max(s * 2)),
+            // A canary has few samples at first, and must be waited for all the same.
+            awaited: AWAITED_AT_LEAST.max(self.spacing(selector).unwrap_or(SPACING) * 2),
         })
     }
 

@@ -174,6 +174,27 @@ async fn a_look_at_prometheus_has_its_raw_samples() {
     assert!(first.series.iter().all(|s| s.points.len() == 1 && s.points[0].value == 9.0));
 }
 
+/// It was deployed a moment ago: how far apart its samples are is not known, but that they are apart is.
+#[tokio::test]
+async fn a_young_canary_is_waited_for() {
+    let young = |uri: String| {
+        let all = matrix(&uri);
+        if !uri.contains("v2") {
+            return all;
+        }
+        let all = all.replace("\"job\"", "\"instance\":\"b\",\"job\"");
+        let (head, values) = all.split_once("\"values\":[").expect("values");
+        let (first, rest) = values.split_once("],[").expect("several");
+        let second = rest.split_once("],[").expect("several").0;
+        format!("{head}\"values\":[{first}],[{second}]]}}]}}}}")
+    };
+    let server = serve(move |uri, _| std::future::ready(dated(StatusCode::OK, young(uri)))).await;
+    let sources = sources(config(&format!("http://{}", server.address)));
+    let answer = sources.read(&prometheus(), Some(NOW.minus(Duration::from_secs(12))), NOW).await;
+    assert_eq!(answer.until, NOW.minus(Duration::from_millis(9_750)), "{}", told(&answer));
+    assert!(answer.series.iter().all(|series| series.points.len() == 1), "{}", told(&answer));
+}
+
 #[tokio::test]
 async fn equal_asks_are_made_once_with_the_token() {
     let server = serve(|uri, headers| {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tidegate::api::views::RolloutView;
+
 use crate::world::{BY_THE_APPS, SECOND, World, none_dropped};
 
 /// Long enough that it is under way when the source goes, and short enough to end soon after.
@@ -19,8 +21,8 @@ async fn prometheus_is_down_for_twenty_seconds() {
     world.prometheus.as_mut().expect("one").stop();
     let blind = world.tells(&name, "verdict", "blind").await;
     assert!(blind.text.contains("Prometheus `default`"), "{}", blind.text);
-    let before = world.tidegate.rollout(&name).await;
-    assert!(before.headline.starts_with("blind, the weight stays 50 %"), "{}", before.headline);
+    let is_blind = |view: &RolloutView| view.headline.starts_with("blind, the weight stays 50 %");
+    let before = world.comes_to(&name, "it is blind", is_blind).await;
     let earned = before.progress.expect("it bakes").earned_seconds;
     assert!(earned < BAKE.as_secs_f64(), "nothing is left to be shortened: {earned}");
 

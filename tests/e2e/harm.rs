@@ -72,7 +72,8 @@ async fn one_whose_process_is_gone() {
     let took = world.since(began);
     measured("revert, from the end of the process on", took);
     assert_eq!(view.reason.expect("a reason").word, "silence");
-    assert!(took.as_secs() >= 10, "{took:?}");
+    // The look before may have ended with the canary's last sample, a little before its end.
+    assert!(took.as_secs() >= 8, "{took:?}");
     assert_eq!(world.proxy.share().await, 0);
     let silent = world.tells(&name, "verdict", "silent").await;
     assert!(silent.text.contains("requests were due, none came"), "{}", silent.text);

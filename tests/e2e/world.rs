@@ -217,14 +217,14 @@ fn plan(steps: &str, more: &str) -> String {
     )
 }
 
-/// Ready once it has numbers of both.
+/// Ready once it has a few numbers of both, as one that has run for long.
 async fn scrape(shops: &[Upstream; 2], every: Duration) -> Prometheus {
     let targets: Vec<String> = shops.iter().map(|shop| shop.address.to_string()).collect();
     let http = http(); // The first client of a test chooses who does TLS.
     let prometheus = Prometheus::start(&targets, every).await;
     let url = format!("{}/api/v1/query", prometheus.url());
-    until("Prometheus has scraped both shops", async || {
-        let request = http.get(&url).query(&[("query", "count(up == 1)")]);
+    until("Prometheus has scraped both shops a few times", async || {
+        let request = http.get(&url).query(&[("query", "count(count_over_time(up[5m]) >= 4)")]);
         let text = request.send().await.ok()?.text().await.ok()?;
         text.contains("\"2\"").then_some(())
     })
