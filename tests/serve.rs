@@ -111,7 +111,7 @@ fn a_kill_stands_until_it_is_taken_away() {
     let run = |arguments: &[&str], code: i32| told(&served.local(arguments), code);
     run(&["apply", "shop.yaml"], 0);
     run(&["start", "shop", "version=v2"], 0);
-    assert!(run(&["kill", "shop", "--because", "smoke"], 0).contains("shop#1 go back now"));
+    assert!(run(&["kill", "shop", "--because", "smoke"], 0).contains("going back now: shop#1"));
     assert!(run(&["start", "shop", "version=v2"], 2).contains("tidegate unkill shop"));
     assert!(run(&["now"], 0).contains("killed   shop since"));
     run(&["unkill", "shop"], 1);

@@ -22,9 +22,9 @@ enum Role {
     Viewer,
     /// For proxies and programs that move traffic or push numbers; sees nothing else
     Provider,
-    /// Starts, pauses, reverts, kills
+    /// Starts, resumes and promotes; pauses, reverts and kills
     Operator,
-    /// An operator who may approve as well
+    /// Approves; pauses, reverts and kills, but starts nothing
     Approver,
     /// Everything, tokens too
     Admin,

@@ -102,7 +102,8 @@ impl Service {
         let at = self.now().wall;
         let mut text = format!("{} → {}", program.baseline, program.canary);
         if begins_at > 0 {
-            text = format!("{text}, skipping {begins_at} steps this version passed before");
+            let steps = if begins_at == 1 { "step" } else { "steps" };
+            text = format!("{text}, skipping {begins_at} {steps} this version passed before");
         }
         if !request.because.is_empty() {
             text = format!("{text}: {}", request.because);

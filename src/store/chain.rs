@@ -2,7 +2,7 @@
 //!
 //! Owns: the hash of one line, and the check of a whole journal.
 
-use super::JournalLine;
+use super::{JournalEnd, JournalLine};
 use crate::domain::RolloutName;
 use crate::engine::Entry;
 
@@ -50,4 +50,19 @@ pub fn verify(name: &RolloutName, lines: &[JournalLine]) -> Result<(), String> {
         prev = hash;
     }
     Ok(())
+}
+
+/// The first thing wrong with a journal, its end included: a chain alone still holds when its last lines are cut off.
+/// `end` was read before `lines`, which may have grown since.
+///
+/// # Errors
+/// As [`verify`], or that the last line the rollout wrote is not there.
+pub fn verify_to(end: &JournalEnd, lines: &[JournalLine]) -> Result<(), String> {
+    let JournalEnd { name, seq, hash } = end;
+    verify(name, lines)?;
+    match lines.iter().find(|line| line.seq == *seq) {
+        Some(line) if line.hash == *hash => Ok(()),
+        Some(_) => Err(format!("{name}: line {seq} is not the one that its rollout wrote")),
+        None => Err(format!("{name}: it ends after line {}, line {seq} was cut off", lines.len())),
+    }
 }

@@ -63,8 +63,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         after: i64,
         limit: u32,
     ) -> Result<Vec<JournalLine>, StoreError>;
-    /// Names of all rollouts that have a journal, for an audit.
-    async fn journals(&self) -> Result<Vec<RolloutName>, StoreError>;
+    /// Every rollout's journal and where it ends, for an audit.
+    async fn journals(&self) -> Result<Vec<JournalEnd>, StoreError>;
     /// Replaces evidence and state of a look that changed nothing worth a journal line (guarded by version, no line).
     async fn flush(&self, batch: Vec<Flush>) -> Result<Vec<bool>, StoreError>;
 

@@ -135,6 +135,16 @@ pub struct JournalLine {
     pub hash: String,
 }
 
+/// Where a journal ends, by its rollout's own row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalEnd {
+    pub name: RolloutName,
+    /// Of the last line.
+    pub seq: i64,
+    /// The last line's, hex.
+    pub hash: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
     Created,

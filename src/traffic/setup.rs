@@ -42,13 +42,20 @@ curl -H \"Authorization: Bearer $TIDEGATE_TOKEN\" \\
 }
 
 fn flag_clients(flag: &str, unit: &str, base_url: &str) -> String {
+    let (drawn_by, context) = match unit {
+        "targetingKey" => (String::from("its targeting key"), String::new()),
+        unit => (
+            format!("`{unit}`, or by the targeting key where the context has none"),
+            format!(",\"{unit}\":\"u1\""),
+        ),
+    };
     format!(
         "\
 # Flag `{flag}`: any OpenFeature client with an OFREP provider. Its value is the version's label, a string;
-# who gets which is drawn by `{unit}`, or by the targeting key where the context has none.
+# who gets which is drawn by {drawn_by}.
 OFREP_ENDPOINT={base_url}
 # Try it:
-curl -H 'Content-Type: application/json' -d '{{\"context\":{{\"targetingKey\":\"u1\",\"{unit}\":\"u1\"}}}}' \\
+curl -H 'Content-Type: application/json' -d '{{\"context\":{{\"targetingKey\":\"u1\"{context}}}}}' \\
   {base_url}/ofrep/v1/evaluate/flags/{flag}
 "
     )
@@ -98,7 +105,16 @@ mod tests {
         let flag = Name::new("search-v2").unwrap();
         check(
             Splitter::Flag { flag, unit: "user_id".to_owned() },
-            &["OFREP_ENDPOINT=http://tidegate:7402\n", "/ofrep/v1/evaluate/flags/search-v2"],
+            &[
+                "OFREP_ENDPOINT=http://tidegate:7402\n",
+                "/ofrep/v1/evaluate/flags/search-v2",
+                "{\"targetingKey\":\"u1\",\"user_id\":\"u1\"}",
+            ],
+        );
+        let flag = Name::new("search-v2").unwrap();
+        check(
+            Splitter::Flag { flag, unit: "targetingKey".to_owned() },
+            &["drawn by its targeting key.", "{\"targetingKey\":\"u1\"}"],
         );
         check(Splitter::Observe, &["somebody else moves its traffic", "`version`"]);
     }

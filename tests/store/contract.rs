@@ -7,8 +7,9 @@ use tidegate::domain::{Actor, Generation, Side, Timestamp};
 use tidegate::engine::{Effect, Phase};
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{
-    Answered, Applied, Committed, Flush, InstanceRow, Kill, ListFilter, PushBatch, PushedCount,
-    PushedDelta, Role, RouteChange, Started, Store, StoreError, Stored, TokenRow, chain,
+    Answered, Applied, Committed, Flush, InstanceRow, JournalEnd, Kill, ListFilter, PushBatch,
+    PushedCount, PushedDelta, Role, RouteChange, Started, Store, StoreError, Stored, TokenRow,
+    chain,
 };
 
 use crate::fixtures::*;
@@ -91,7 +92,11 @@ async fn a_rollout_from_start_to_end(store: &dyn Store) {
     assert_eq!(chain::verify(&first.name, &lines), Ok(()));
     let tail = store.journal(&first.name, 1, 2).await.unwrap();
     assert_eq!(tail, lines[1..3]);
-    assert_eq!(store.journals().await.unwrap(), [first.name]);
+    let end = JournalEnd { name: first.name, seq: 4, hash: lines[3].hash.clone() };
+    assert_eq!(store.journals().await.unwrap(), [end.clone()]);
+    assert_eq!(chain::verify_to(&end, &lines), Ok(()));
+    let cut = chain::verify_to(&end, &lines[..2]).unwrap_err();
+    assert_eq!(cut, "shop#1: it ends after line 2, line 4 was cut off");
     assert_eq!(started(store, "shop", &road).await.name.to_string(), "shop#2");
 }
 

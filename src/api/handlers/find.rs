@@ -8,7 +8,7 @@ use crate::api::problem::{Answer, Refusal};
 use crate::api::sent;
 use crate::domain::{Name, RolloutName};
 use crate::engine::Phase;
-use crate::store::{JournalLine, Kill, ListFilter, RouteRow, Stored, Summary};
+use crate::store::{JournalLine, Kill, ListFilter, RouteRow, StoreError, Stored, Summary};
 
 /// Journal lines read at once.
 const PAGE: u32 = 1000;
@@ -73,7 +73,10 @@ impl Api {
         Ok(self.service.store().route(route).await?.and_then(|row| row.holder))
     }
 
-    pub(super) async fn whole_journal(&self, name: &RolloutName) -> Answer<Vec<JournalLine>> {
+    pub(super) async fn whole_journal(
+        &self,
+        name: &RolloutName,
+    ) -> Result<Vec<JournalLine>, StoreError> {
         let mut lines: Vec<JournalLine> = Vec::new();
         loop {
             let after = lines.last().map_or(0, |line| line.seq);

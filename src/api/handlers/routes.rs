@@ -82,7 +82,7 @@ pub async fn kill(
     let stopped: Vec<String> = stopped.iter().map(ToString::to_string).collect();
     let what = match stopped.as_slice() {
         [] => "nothing was in flight".to_owned(),
-        names => format!("{} go back now", names.join(", ")),
+        names => format!("going back now: {}", names.join(", ")),
     };
     let route = &kill.route;
     let text =

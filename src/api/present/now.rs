@@ -19,13 +19,13 @@ pub fn now(rows: &[(Row<'_>, Facts)], kills: &[Kill], at: Timestamp) -> NowView 
         changed_at(row.state).is_some_and(|changed| at.since(changed) <= WITHIN)
             || !row.state.phase.is_end()
     });
-    let mut by_route: BTreeMap<String, NowLine> = BTreeMap::new();
+    let mut by_route: BTreeMap<String, (bool, NowLine)> = BTreeMap::new();
     for (row, facts) in recent {
-        let line = line(*row, facts);
-        let place = by_route.entry(line.route.clone());
-        place.and_modify(|known| keep_worse(known, &line)).or_insert(line);
+        let told = (!matches!(row.state.phase, Phase::Queued), line(*row, facts));
+        let place = by_route.entry(told.1.route.clone());
+        place.and_modify(|known| keep_worse(known, &told)).or_insert(told);
     }
-    let mut changed: Vec<NowLine> = by_route.into_values().collect();
+    let mut changed: Vec<NowLine> = by_route.into_values().map(|(_, line)| line).collect();
     changed.sort_by_key(|l| (!l.ill, !l.needs_person, std::cmp::Reverse(l.since)));
     NowView {
         at: At(at),
@@ -36,10 +36,11 @@ pub fn now(rows: &[(Row<'_>, Facts)], kills: &[Kill], at: Timestamp) -> NowView 
     }
 }
 
-fn keep_worse(known: &mut NowLine, line: &NowLine) {
-    let rank = |l: &NowLine| (l.ill, l.needs_person, l.since);
-    if rank(line) > rank(known) {
-        *known = line.clone();
+/// Whoever waits in the queue exposes nobody, and taking it out makes nothing safe: any other rollout comes before it.
+fn keep_worse(known: &mut (bool, NowLine), told: &(bool, NowLine)) {
+    let rank = |(begun, l): &(bool, NowLine)| (*begun, l.ill, l.needs_person, l.since);
+    if rank(told) > rank(known) {
+        *known = told.clone();
     }
 }
 
@@ -49,6 +50,8 @@ fn line(row: Row<'_>, facts: &Facts) -> NowLine {
     let actions = actions::actions(row.name, row.program, row.state, facts);
     let safe = actions.iter().find(|a| a.name == "revert");
     let helps = if ill { safe } else { safe.filter(|_| !standing.needs_person) };
+    // What went back is safe already: nobody is told at night to bring it on again.
+    let first = actions.first().filter(|a| a.name != "retry");
     NowLine {
         route: row.program.route.name.to_string(),
         rollout: row.name.to_string(),
@@ -58,7 +61,7 @@ fn line(row: Row<'_>, facts: &Facts) -> NowLine {
         ill,
         needs_person: standing.group == Group::NeedsYou,
         text: standing.headline,
-        command: helps.or(actions.first()).map(|action| action.command.clone()),
+        command: helps.or(first).map(|action| action.command.clone()),
     }
 }
 

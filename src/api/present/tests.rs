@@ -341,6 +341,16 @@ fn three_in_the_morning_the_ill_come_first() {
     let routes: Vec<&str> = view.changed.iter().map(|l| l.route.as_str()).collect();
     assert_eq!(routes, ["search", "checkout"]);
     assert_eq!(view.changed[0].command.as_deref(), Some("tidegate revert checkout"));
+    let queued = Tale::new();
+    let view = now_of(&[&well, &queued], &[]);
+    assert_eq!(view.changed.len(), 1, "one line a route");
+    assert_eq!(
+        view.changed[0].weight_ppm,
+        well.stored.state.wish.weight.ppm(),
+        "the one with users on it"
+    );
+    let back = Tale::baking().told(Command::Revert { because: String::new() }).confirmed();
+    assert_eq!(now_of(&[&back], &[]).changed[0].command, None, "safe already");
     let old = Tale::baking().told(Command::Revert { because: String::new() }).confirmed();
     let rows: [(Row<'_>, Facts); 1] = [((&old.stored).into(), old.facts.clone())];
     assert!(now(&rows, &[], START.plus(Duration::from_secs(7 * 3600))).changed.is_empty());

@@ -6,8 +6,11 @@ use crate::cli::paint::{cut, shown_width, spread, table};
 
 /// Rows of a group that are told one a line, but for those that need a person: they are all told.
 const ROWS: usize = 10;
-/// The column of what is told of a rollout.
+/// The column of what is told of a rollout, and the one of the command that helps.
 const SENTENCE: usize = 3;
+const COMMAND: usize = 5;
+/// Columns a sentence needs to say anything: with fewer, commands stand on lines of their own.
+const LEAST_ROOM: usize = 36;
 
 /// The whole text of `tidegate list`. `all`: leave no row out.
 pub fn list(rollouts: &[RolloutSummary], all: bool, layout: &Layout) -> String {
@@ -34,14 +37,17 @@ fn lines(groups: &[(Group, Vec<&RolloutSummary>)], all: bool, layout: &Layout) -
     };
     let told = groups.iter().flat_map(|(g, of)| of.iter().take(shown(*g, of.len())));
     let mut rows: Vec<Vec<String>> = told.map(|r| row(r, layout)).collect();
-    make_room(&mut rows, layout.width);
+    let commands = make_room(&mut rows, layout.width);
     let rows = table(&rows, "  ");
-    let mut rows = rows.lines();
+    let mut rows = rows.lines().zip(commands);
     let mut lines = Vec::new();
     for (group, of) in groups.iter().filter(|(_, of)| !of.is_empty()) {
         let shown = shown(*group, of.len());
         lines.push(heading(*group, of.len(), layout));
-        lines.extend(rows.by_ref().take(shown).map(|l| cut(l, layout.width)));
+        for (row, command) in rows.by_ref().take(shown) {
+            lines.push(cut(row, layout.width));
+            lines.extend(Some(command).filter(|c| !c.is_empty()).map(|c| format!("      {c}")));
+        }
         if of.len() > shown {
             lines.push(format!("  … and {} more: tidegate list --all", of.len() - shown));
         }
@@ -49,13 +55,24 @@ fn lines(groups: &[(Group, Vec<&RolloutSummary>)], all: bool, layout: &Layout) -
     lines
 }
 
-/// The sentence gives way, for it can be asked for; the command beside it must stay whole.
-fn make_room(rows: &mut [Vec<String>], width: usize) {
+/// The sentence gives way, for it can be asked for; a command stays whole. Returns the commands that get their own line.
+fn make_room(rows: &mut [Vec<String>], width: usize) -> Vec<String> {
+    let mut apart = vec![String::new(); rows.len()];
+    if room(rows, width) < LEAST_ROOM {
+        let commands = rows.iter_mut().filter_map(|r| r.get_mut(COMMAND));
+        apart = commands.map(std::mem::take).collect();
+    }
+    let room = room(rows, width).max(20);
+    rows.iter_mut().filter_map(|r| r.get_mut(SENTENCE)).for_each(|s| *s = cut(s, room));
+    apart
+}
+
+/// Columns that the others leave to the sentence.
+fn room(rows: &[Vec<String>], width: usize) -> usize {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widest = |i: usize| rows.iter().filter_map(|r| r.get(i)).map(|c| shown_width(c)).max();
     let others = (0..columns).filter(|i| *i != SENTENCE).map(|i| widest(i).unwrap_or(0) + 3);
-    let room = width.saturating_sub(others.sum::<usize>() + 2).max(20);
-    rows.iter_mut().filter_map(|r| r.get_mut(SENTENCE)).for_each(|s| *s = cut(s, room));
+    width.saturating_sub(others.sum::<usize>() + 2)
 }
 
 fn heading(group: Group, count: usize, layout: &Layout) -> String {

@@ -122,6 +122,13 @@ fn the_command_that_helps_is_never_cut() {
     let text = list(&rollouts, false, &narrow);
     assert!(text.ends_with("tidegate approve ledger#2"), "{text}");
     assert!(text.contains('…') && text.lines().all(|l| l.chars().count() <= 80), "{text}");
+    let long = "tidegate approve ledger-contract --answer BACKUP_ID --answer TICKET";
+    let mut asked = row("ledger-contract#2", "needs_you", "gate", sentence);
+    asked["command"] = json!(long);
+    let rollouts: Vec<RolloutSummary> =
+        read(json!([asked, row("geo#18", "stepping", "baking", "well")]));
+    let text = list(&rollouts, false, &narrow);
+    assert!(text.contains(&format!("\n      {long}\nSTEPPING 1\n")), "{text}");
 }
 
 #[test]

@@ -31,9 +31,9 @@ use self::fault::Fault;
 use self::write::Write;
 use self::writer::{Task, Writer};
 use super::{
-    Answered, Applied, Commit, Committed, Flush, InstanceRow, JournalLine, Kill, ListFilter,
-    NewRollout, OutboxRow, PlanRow, PushBatch, PushedCount, Revision, RouteRow, Started, Store,
-    StoreError, Stored, Summary, TokenRow,
+    Answered, Applied, Commit, Committed, Flush, InstanceRow, JournalEnd, JournalLine, Kill,
+    ListFilter, NewRollout, OutboxRow, PlanRow, PushBatch, PushedCount, Revision, RouteRow,
+    Started, Store, StoreError, Stored, Summary, TokenRow,
 };
 use crate::domain::{Name, RolloutName, Timestamp};
 use crate::plan::{Plan, Route};
@@ -133,8 +133,8 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn journals(&self) -> Result<Vec<RolloutName>, StoreError> {
-        self.read("listing journals", |c| Box::pin(rollouts::names(c))).await
+    async fn journals(&self) -> Result<Vec<JournalEnd>, StoreError> {
+        self.read("listing journals", |c| Box::pin(rollouts::ends(c))).await
     }
 
     async fn flush(&self, batch: Vec<Flush>) -> Result<Vec<bool>, StoreError> {

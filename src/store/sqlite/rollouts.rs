@@ -14,7 +14,9 @@ use super::transitions::{JOURNAL, journal_row};
 use super::write::Marks;
 use crate::domain::{Name, RolloutName, Timestamp};
 use crate::engine::Entry;
-use crate::store::{JournalLine, ListFilter, NewRollout, Started, Stored, Summary, chain};
+use crate::store::{
+    JournalEnd, JournalLine, ListFilter, NewRollout, Started, Stored, Summary, chain,
+};
 
 statements! {
     AHEAD[1] = "SELECT plan, number FROM rollouts WHERE route = $1 AND ended_at IS NULL \
@@ -34,7 +36,7 @@ statements! {
     LINES[4] = "SELECT r.plan, r.number, j.seq, j.at, j.actor, j.kind, j.text, j.detail, j.prev, j.hash \
         FROM rollouts r JOIN journal j ON j.rollout = r.id \
         WHERE r.plan = $1 AND r.number = $2 AND j.seq > $3 ORDER BY j.seq LIMIT $4";
-    NAMES[0] = "SELECT plan, number FROM rollouts ORDER BY id";
+    ENDS[0] = "SELECT plan, number, seq, head FROM rollouts ORDER BY id";
 }
 
 pub(super) async fn start(conn: &mut SqliteConnection, new: NewRollout) -> Result<Started, Fault> {
@@ -147,8 +149,12 @@ pub(super) async fn journal(
     LINES.all(conn, args).await?.iter().map(journal_line).collect()
 }
 
-pub(super) async fn names(conn: &mut SqliteConnection) -> Result<Vec<RolloutName>, Fault> {
-    NAMES.all(conn, []).await?.iter().map(|row| name(cells(row))).collect()
+pub(super) async fn ends(conn: &mut SqliteConnection) -> Result<Vec<JournalEnd>, Fault> {
+    let end = |row| {
+        let cells = cells(row);
+        Ok(JournalEnd { name: name(cells)?, seq: cells.int("seq")?, hash: cells.text("head")? })
+    };
+    ENDS.all(conn, []).await?.iter().map(end).collect()
 }
 
 fn cells(row: &SqliteRow) -> Cells<'_> {
