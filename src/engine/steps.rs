@@ -105,7 +105,11 @@ impl Draft<'_> {
         let until = until.plus(self.spread(window.length));
         let from = self.last_shift_before(step);
         self.next.phase = Phase::Waiting { step, from, until };
-        self.note("waiting", Actor::engine(), format!("the window opens; going on about {until}"));
+        self.note(
+            "waiting",
+            Actor::engine(),
+            format!("waits for the window; going on about {until}"),
+        );
         false
     }
 

@@ -131,6 +131,7 @@ impl Service {
         for _ in 0..MOST_RACES {
             let stored = self.inner.store.rollout(name).await?;
             let stored = stored.ok_or_else(|| ApplyError::NotFound(name.clone()))?;
+            let stored = self.with_looks(stored);
             self.may_be_taken_back(&stored).await?;
             let now = self.inner.clock.wall();
             let decided = decide(&stored.program, &stored.state, &event, now);
@@ -158,6 +159,12 @@ impl Service {
             }
         }
         Err(ApplyError::Busy)
+    }
+
+    /// With the looks that changed nothing else and are not stored yet: a command must not undo what was seen.
+    fn with_looks(&self, stored: Stored) -> Stored {
+        let live = self.live(&stored.name).filter(|live| live.version == stored.version);
+        live.map_or(stored, |live| Stored::clone(&live))
     }
 
     /// A completed rollout is the route's past once another has held it: going back to before it would skip that one.

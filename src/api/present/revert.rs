@@ -52,13 +52,18 @@ fn took(done: Option<&JournalLine>, decided: Timestamp, in_force: Timestamp) -> 
     us.unwrap_or_else(|| in_force.since(decided).as_micros() as f64) / 1000.0
 }
 
+/// Ten to one.
+const NEAR: f64 = std::f64::consts::LN_10;
+
 /// The check that showed harm: the one the judge named, else the one with the most evidence.
 fn guilty<'a>(because: &Reason, judgement: Option<&'a Judgement>) -> Option<&'a Reading> {
     let readings = &judgement?.readings;
     match because {
         Reason::Regression { check, .. } => readings.iter().find(|r| r.check == *check),
         _ => {
-            let compared = readings.iter().filter(|r| r.since.is_some());
+            // What a person decided is no harm shown, unless the evidence was near to saying so itself.
+            let near = |r: &&Reading| r.log_evidence.is_some_and(|log| log >= NEAR);
+            let compared = readings.iter().filter(|r| r.since.is_some()).filter(near);
             compared.max_by(|a, b| {
                 let log = |r: &Reading| r.log_evidence.unwrap_or(f64::NEG_INFINITY);
                 log(a).total_cmp(&log(b))
