@@ -81,7 +81,8 @@ impl Draft<'_> {
         if look.generation != self.next.wish.generation || self.next.wish.confirmed_at.is_none() {
             return;
         }
-        let earned = earned + look.lasting.min(self.most_a_look_earns());
+        // A look that began in a pause earns only what follows it.
+        let earned = earned + look.lasting.min(self.most_a_look_earns()).min(self.now.since(since));
         self.next.phase = Phase::Baking { step, next, earned, since };
         let Some(Step::Shift { bake, .. }) = self.program.plan.steps.get(step) else { return };
         if look.lasting.is_zero() || earned < *bake {
