@@ -61,8 +61,11 @@ impl Draft<'_> {
         match &mut self.next.phase {
             // Whoever approves has their whole time again, and so has thin data.
             Phase::Gated { since, .. } => *since = self.now,
-            Phase::Baking { earned, .. } if most.is_some_and(|most| *earned >= most) => {
-                *earned = Duration::ZERO;
+            Phase::Baking { earned, since, .. } => {
+                *since = self.now;
+                if most.is_some_and(|most| *earned >= most) {
+                    *earned = Duration::ZERO;
+                }
             }
             // An answer that came meanwhile was not heard.
             &mut Phase::Calling { step, .. } => self.effect(Effect::RunHook { step }),

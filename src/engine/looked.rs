@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::draft::Draft;
 use super::state::{Finding, Latch, Look, Phase};
-use crate::domain::{Actor, Doubt, Reason};
+use crate::domain::{Actor, Doubt, Reason, Timestamp};
 use crate::judge::LimitAction;
 use crate::plan::{OnDoubt, OnRegression, Step};
 
@@ -74,6 +74,11 @@ impl Draft<'_> {
         look.lasting.min(self.program.plan.look * 2) + look.waited
     }
 
+    /// A look that began in a pause earns only what follows it. A wall clock that was set back says nothing of that.
+    fn since_unless_set_back(&self, since: Timestamp) -> Duration {
+        if self.now < since { Duration::MAX } else { self.now.since(since) }
+    }
+
     /// Nothing speaks against the canary: the time is earned, if it was spent at the confirmed weight (L6).
     fn healthy(&mut self, look: &Look, passes: bool) {
         self.next.silent = Duration::ZERO;
@@ -81,7 +86,7 @@ impl Draft<'_> {
         if look.generation != self.next.wish.generation || self.next.wish.confirmed_at.is_none() {
             return;
         }
-        let earned = earned + self.watched(look);
+        let earned = earned + self.watched(look).min(self.since_unless_set_back(since));
         self.next.phase = Phase::Baking { step, next, earned, since };
         let Some(Step::Shift { bake, .. }) = self.program.plan.steps.get(step) else { return };
         if look.lasting.is_zero() || earned < *bake {

@@ -90,7 +90,7 @@ pub enum Phase {
         next: usize,
         since: Timestamp,
     },
-    /// The weight is confirmed. The step may pass once enough healthy time is earned.
+    /// The weight is confirmed. The step may pass once enough healthy time is earned. `since`: also the end of a pause.
     Baking {
         step: usize,
         next: usize,

@@ -184,21 +184,25 @@ fn check_bakes(facts: &Facts, wishes: &[Wish], followed: &[(Seen, usize)]) {
             continue;
         }
         let (name, lines) = &facts.rollouts[low.rollout];
-        let alive = within(&facts.lives, from.not_before, to.not_after);
-        let baked = alive.saturating_sub(within(&pauses(lines), from.not_after, to.not_before));
+        let baked = baked(facts, lines, from.not_before, to.not_after);
         assert!(baked >= BAKE, "{name} baked {baked:?} at {}: {from:?} {to:?}", low.weight);
     }
     for (name, lines) in &facts.rollouts {
-        let pauses = pauses(lines);
         for (i, shift) in lines.iter().enumerate().filter(|(_, l)| l.kind == "shift") {
             let Some(confirmed) = lines[..i].iter().rfind(|l| l.kind == "confirmed") else {
                 continue;
             };
-            let alive = within(&facts.lives, confirmed.at, shift.at);
-            let baked = alive.saturating_sub(within(&pauses, confirmed.at, shift.at));
+            let baked = baked(facts, lines, confirmed.at, shift.at);
             assert!(baked >= BAKE, "{name} baked {baked:?} by its journal: {lines:#?}");
         }
     }
+}
+
+/// Time in which the server lived and the rollout was not paused.
+fn baked(facts: &Facts, lines: &[Line], from: Timestamp, to: Timestamp) -> Duration {
+    let pauses = pauses(lines);
+    let lived = facts.lives.iter().map(|&(born, died)| (born.max(from), died.min(to)));
+    lived.map(|(born, died)| died.since(born).saturating_sub(within(&pauses, born, died))).sum()
 }
 
 fn pauses(lines: &[Line]) -> Vec<(Timestamp, Timestamp)> {

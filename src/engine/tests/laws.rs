@@ -156,6 +156,9 @@ fn l6_only_watched_time_is_earned() {
     // A process that slept has watched two looks at most.
     after(BAKING, "+1h look thin lasting 1h", "baking step 1, 30 s earned at 1 %");
     after(BAKING, "pause by jonas\nlooks 99 pass\nresume by jonas", ten);
+    // The look that is under way when the pause ends: four of its ten seconds were baked.
+    let four = "baking step 1, 14 s earned at 1 %";
+    after(BAKING, "pause by jonas\n+6s resume by jonas\n+4s look pass", four);
     check("start\nlooks 99 pass", "shifting step 1 at 1 %?");
     // Nothing is passed by a look that watched nothing, however short the bake.
     let short = PLAN.replace("bake: 30s", "bake: 0s");
