@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::state::{Effect, Entry, Latch, Phase, State, Transition, Wish};
 use crate::domain::{Actor, Generation, Reason, Timestamp, Weight, reasoned};
-use crate::plan::Program;
+use crate::plan::{Program, Splitter};
 
 /// A revert that is not confirmed by then tells people, and goes on trying.
 pub(super) const REVERT_ALARM: Duration = Duration::from_secs(60);
@@ -116,7 +116,17 @@ impl<'a> Draft<'a> {
         let text = format!("{from} → 0 %: {because}");
         self.next.phase = Phase::Reverting { because, since: self.now, alarmed: false };
         self.journal("reverting", by, &text, self.evidence.clone());
+        if self.observed() {
+            let baseline = &self.program.baseline;
+            let told = format!("observed only, put everybody on {baseline} yourself: {text}");
+            return self.notify(told, true);
+        }
         self.notify(format!("reverting {text}"), false);
+    }
+
+    /// Whether somebody else moves the traffic: then every weight here is what we would have done.
+    pub(super) fn observed(&self) -> bool {
+        self.program.route.split == Splitter::Observe
     }
 
     /// Weight 0 is in force everywhere.
@@ -124,11 +134,14 @@ impl<'a> Draft<'a> {
         let Phase::Reverting { because, since, .. } = self.before.phase.clone() else { return };
         self.next.wish.confirmed_at = Some(self.now);
         let took = self.now.since(since);
-        let text = format!(
-            "everybody is on {} again, in force after {} ms",
-            self.program.baseline,
-            took.as_millis()
-        );
+        let baseline = &self.program.baseline;
+        let text = if self.observed() {
+            format!(
+                "observed only: we would have put everybody on {baseline} again, and moved nobody"
+            )
+        } else {
+            format!("everybody is on {baseline} again, in force after {} ms", took.as_millis())
+        };
         self.next.phase = Phase::Reverted { because, at: self.now };
         self.journal(
             "reverted",

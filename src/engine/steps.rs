@@ -85,7 +85,12 @@ impl Draft<'_> {
     pub(super) fn completed(&mut self) {
         let return_until = self.now.plus(self.program.plan.return_within);
         self.next.phase = Phase::Completed { at: self.now, return_until };
-        let text = format!("everybody is on {}", self.program.canary);
+        let canary = &self.program.canary;
+        let text = if self.observed() {
+            format!("observed only: we would have given everybody {canary}")
+        } else {
+            format!("everybody is on {canary}")
+        };
         if self.next.wish.weight == Weight::FULL {
             self.next.swapped = true;
             self.effect(Effect::SwapSides);
@@ -164,7 +169,12 @@ impl Draft<'_> {
 
     fn in_force(&mut self, since: Timestamp) {
         let took = self.now.since(since);
-        let text = format!("{} in force after {} ms", self.next.wish.weight, took.as_millis());
+        let weight = self.next.wish.weight;
+        let text = if self.observed() {
+            format!("{weight} is what we would have sent; nobody was moved")
+        } else {
+            format!("{weight} in force after {} ms", took.as_millis())
+        };
         self.journal(
             "confirmed",
             Actor::engine(),

@@ -6,7 +6,7 @@ use super::{Facts, Row};
 use crate::api::views::{CheckView, Group, ProgressView};
 use crate::domain::{Doubt, Reason, Timestamp, human};
 use crate::engine::{Finding, Phase};
-use crate::plan::{GateTimeout, Program, Step};
+use crate::plan::{GateTimeout, Program, Splitter, Step};
 
 pub(super) struct Standing {
     pub headline: String,
@@ -56,7 +56,11 @@ pub(super) fn standing(row: Row<'_>, checks: &[CheckView], facts: &Facts) -> Sta
         }
         Phase::Reverting { because, alarmed, .. } => reverting(because, *alarmed, facts),
         Phase::Completed { at, .. } => {
-            let headline = format!("completed {}: everybody is on {}", at.clock(), program.canary);
+            let whose = match program.route.split {
+                Splitter::Observe => "observed only, every step passed for",
+                _ => "everybody is on",
+            };
+            let headline = format!("completed {}: {whose} {}", at.clock(), program.canary);
             Standing::new(Group::Ended, "completed", headline)
         }
         Phase::Reverted { because, .. } => {

@@ -322,6 +322,22 @@ fn the_dashboard_is_opened_at_the_right_time() {
 }
 
 #[test]
+fn an_observed_route_is_never_said_to_be_moved() {
+    let mut tale = Tale::new();
+    let mut program = (*tale.stored.program).clone();
+    program.route.split = crate::plan::Splitter::Observe;
+    tale.stored.program = Arc::new(program);
+    let back = Command::Revert { because: String::new() };
+    let tale =
+        tale.then(Event::Started { generation: Generation(1) }).confirmed().told(back).confirmed();
+    let told: Vec<&str> = tale.facts.journal.iter().map(|l| l.entry.text.as_str()).collect();
+    let told = told.join("\n");
+    assert!(told.contains("5 % is what we would have sent; nobody was moved"), "{told}");
+    assert!(told.ends_with("would have put everybody on v412 again, and moved nobody"), "{told}");
+    assert!(!told.contains("in force"), "{told}");
+}
+
+#[test]
 fn three_in_the_morning_the_ill_come_first() {
     let now_of = |tales: &[&Tale], kills: &[Kill]| {
         let rows: Vec<_> = tales.iter().map(|t| ((&t.stored).into(), t.facts.clone())).collect();

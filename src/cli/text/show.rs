@@ -49,10 +49,18 @@ fn headline(view: &RolloutView, layout: &Layout) -> String {
     };
     let tail = match (view.needs_person, view.phase.ended) {
         (true, _) => paint.yellow("needs a person"),
+        (false, true) if observed(view) && view.revert.is_some() => {
+            paint.yellow("nobody was moved by us")
+        }
         (false, true) => paint.dim("no action needed"),
         (false, false) => paint.dim(&begun(view, layout)),
     };
     spread(&head, &tail, layout.width)
+}
+
+/// Somebody else moves the traffic.
+fn observed(view: &RolloutView) -> bool {
+    view.split.splitter == "observe"
 }
 
 fn under_way(view: &RolloutView, layout: &Layout) -> Vec<String> {
@@ -178,6 +186,9 @@ fn bar(towards: f64, layout: &Layout) -> String {
 fn told(view: &RolloutView, revert: &RevertView, layout: &Layout) -> Vec<String> {
     let decided = format!("decided {} UTC by {}", revert.decided_at.0.clock(), person(&revert.by));
     let first = match (revert.in_force_at, revert.took_ms) {
+        _ if observed(view) => {
+            format!("  Observed only: put everybody on {} yourself; {decided}", view.baseline)
+        }
         (Some(_), Some(ms)) => format!(
             "  Everybody is on {} again: {decided}, in force after {}",
             view.baseline,
