@@ -134,23 +134,25 @@ fn check_generations(wishes: &[Wish]) {
     }
 }
 
-/// The wish behind each change that HAProxy made. A wish that never got there must have been undone at once.
+/// The wish behind each change that HAProxy made: one that stood at that moment, else one just overtaken whose answer was
+/// on its way. A wish that never got there must have been undone at once.
 fn follow(wishes: &[Wish], trace: &[Seen]) -> Vec<(Seen, usize)> {
     let mut share = trace[0].share;
     assert_eq!(share, 0, "everybody was on side A in the beginning");
     let mut followed = Vec::new();
     let mut next = 0;
     for seen in &trace[1..] {
-        while !explains(wishes, next, seen) {
-            let told = || format!("{seen:?}\nafter {:#?}", followed.last());
-            assert!(next < wishes.len(), "nobody wished this: {}", told());
-            let skipped = wishes.get(next..=next + 1);
-            assert!(may_be_skipped(wishes, next, share), "not followed {skipped:#?}: {}", told());
-            next += 1;
-        }
+        let within = |late| (next..wishes.len()).find(|&i| explains(wishes, i, seen, late));
+        let skips = |wish: &usize| (next..*wish).all(|i| may_be_skipped(wishes, i, share));
+        let wish =
+            within(Duration::ZERO).filter(skips).or_else(|| within(ON_ITS_WAY).filter(skips));
+        let Some(wish) = wish else {
+            let ahead: Vec<_> = wishes[next..].iter().take(4).collect();
+            panic!("not as wished: {seen:?}\nafter {:#?}\nahead {ahead:#?}", followed.last());
+        };
         share = seen.share;
-        followed.push((*seen, next));
-        next += 1;
+        followed.push((*seen, wish));
+        next = wish + 1;
     }
     let left = &wishes[next..];
     let skipped = (next..wishes.len()).all(|wish| may_be_skipped(wishes, wish, share));
@@ -159,10 +161,10 @@ fn follow(wishes: &[Wish], trace: &[Seen]) -> Vec<(Seen, usize)> {
     followed
 }
 
-/// Never before it was committed, never after the next was, but for an answer on its way.
-fn explains(wishes: &[Wish], index: usize, seen: &Seen) -> bool {
+/// Never before it was committed, and no later than so long after the next was.
+fn explains(wishes: &[Wish], index: usize, seen: &Seen, late: Duration) -> bool {
     let Some(wish) = wishes.get(index) else { return false };
-    let overtaken = wishes.get(index + 1).map(|next| next.at.plus(ON_ITS_WAY));
+    let overtaken = wishes.get(index + 1).map(|next| next.at.plus(late));
     wish.share == seen.share
         && seen.not_after >= wish.at
         && overtaken.is_none_or(|by| seen.not_before <= by)
