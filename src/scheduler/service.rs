@@ -310,15 +310,37 @@ impl Service {
         let Some(mut stored) = self.inner.store.rollout(name).await? else {
             return Ok((None, None));
         };
+        let row = self.inner.store.route(&stored.program.route.name).await?;
         if !matches!(stored.state.phase, Phase::Queued) {
+            self.publish_again(&stored, row);
             return Ok((Some(stored), None));
         }
-        let row = self.inner.store.route(&stored.program.route.name).await?;
-        let free = row.filter(|row| row.holder.is_none());
-        if let Some(row) = &free {
-            stored.program = Arc::new(on_free_side(&stored.program, row));
+        let free = match row.filter(|row| row.holder.is_none()) {
+            Some(row) if self.is_next(&stored).await? => row,
+            _ => return Ok((Some(stored), None)),
+        };
+        stored.program = Arc::new(on_free_side(&stored.program, &free));
+        Ok((Some(stored), Some(free.generation)))
+    }
+
+    /// A commit whose answer was lost may have happened: what is stored is what must be told.
+    fn publish_again(&self, stored: &Stored, row: Option<RouteRow>) {
+        let ours = |row: &RouteRow| row.holder.as_ref().is_none_or(|holder| *holder == stored.name);
+        if let Some(row) = row.filter(ours) {
+            let yields = row.holder.is_some() && stored.state.yields;
+            self.publish_row(row, yields);
         }
-        Ok((Some(stored), free.map(|row| row.generation)))
+    }
+
+    /// Whether nobody has waited for its route for longer.
+    async fn is_next(&self, stored: &Stored) -> Result<bool, StoreError> {
+        let since = |s: &Stored| (s.state.started_at, s.name.number);
+        let live = self.inner.store.live(self.inner.clock.wall()).await?;
+        let waits = |s: &&Stored| {
+            s.program.route.name == stored.program.route.name
+                && matches!(s.state.phase, Phase::Queued)
+        };
+        Ok(live.iter().filter(waits).all(|other| since(other) >= since(stored)))
     }
 
     /// Feeds every route to those who ask for it.
