@@ -26,11 +26,13 @@ pub(super) fn take_increments(
     let stood = memory.until.map(|_| memory.generation);
     let mut sums = vec![0.0; asks.len()];
     let mut torn = memory.behind.keys().any(|check| !spoilt.contains(check));
+    let mut began = false;
     for series in &answer.series {
         let Some(ask) = asks.get(series.ask).filter(|ask| !spoilt.contains(&ask.check)) else {
             continue;
         };
         let born = known.contains(&(ask.check, series.origin().to_owned()));
+        began |= !known.iter().any(|(check, _)| *check == ask.check);
         let rise = rise(&mut memory.last, series, born);
         torn |= rise.restarted;
         sums[series.ask] += rise.by;
@@ -43,9 +45,10 @@ pub(super) fn take_increments(
             *counts = None;
         } else if memory.behind.remove(&check).is_some_and(|then| then != Some(now)) {
             *counts = Some(Counts::default());
+            began = true;
         }
     }
-    Seen { checks, torn }
+    Seen { checks, torn, began }
 }
 
 /// The checks that a trouble leaves without a whole answer.

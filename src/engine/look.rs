@@ -152,11 +152,14 @@ pub fn weigh(
     next.generation = state.wish.generation;
     let scene = Scene { program, state, memory, answer, lasting, lag };
     if state.first_exposed_at.is_none() {
-        scene.learn(&mut next, &seen.checks);
+        if !seen.began {
+            scene.learn(&mut next, &seen.checks);
+        }
         return (next, None);
     }
     next.looks += 1;
-    let look = (!scene.is_dropped()).then(|| scene.judge(&mut next, seen));
+    let dropped = seen.began || scene.is_dropped();
+    let look = (!dropped).then(|| scene.judge(&mut next, seen));
     (next, look)
 }
 
@@ -167,6 +170,8 @@ pub(super) struct Seen {
     /// A counter started anew or stood still for a while: requests are missing or from before, so the arms' shares say
     /// nothing.
     pub(super) torn: bool,
+    /// A check has only starting points, or none of this split: that it counted nothing says nothing.
+    pub(super) began: bool,
 }
 
 struct Scene<'a> {

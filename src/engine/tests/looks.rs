@@ -208,6 +208,20 @@ fn spoilt_asks_are_blindness_and_earn_nothing() {
     assert_eq!(watch.earned(), watch.lasting);
 }
 
+/// Its source had nothing at first, as a Prometheus that was started a moment ago: no request counted is no "no traffic".
+#[test]
+fn a_check_that_is_counted_for_the_first_time_makes_no_look() {
+    let mut watch = Watch::new(PLAN);
+    watch.play.line("09:00:00 start");
+    watch.play.line("+1s confirmed");
+    for _ in 0..2 {
+        watch.look((0, 0), (0, 0), Some(&[0, 1, 2, 3]));
+    }
+    let first = watch.look((100, 0), (9_900, 30), None);
+    assert_eq!(kind(first.as_ref()), "no look", "{first:?}");
+    assert_ne!(kind(watch.look((100, 0), (9_900, 30), None).as_ref()), "no look");
+}
+
 #[test]
 fn a_trouble_does_not_hide_harm() {
     let two =
