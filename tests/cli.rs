@@ -194,3 +194,13 @@ fn a_setup_needs_no_server() {
     ends_with(&output, 1);
     assert!(stderr(&output).contains("name one of: checkout"), "{}", stderr(&output));
 }
+
+/// Programs read every answer, the one to a mistake in their own arguments too.
+#[test]
+fn a_mistake_is_json_where_json_was_asked_for() {
+    let output = tidegate(root(), &["strat", "checkout", "--json"]);
+    ends_with(&output, 1);
+    let told: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let message = told["error"]["message"].as_str().expect("a message");
+    assert!(message.contains("unrecognized subcommand 'strat'"), "{message}");
+}

@@ -161,13 +161,16 @@ impl Context {
 
 /// Runs the program with these arguments, its own name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // Where the arguments make no sense, it still counts that a program asked.
+    let json = arguments.iter().any(|argument| argument == "--json");
     match Cli::try_parse_from(arguments) {
         Ok(Cli { global, command }) => {
             let printer = Printer::new(global.json, global.color);
             let context = Context { global, printer, clock: SystemClock::default() };
             finish(&context, command).into()
         }
-        Err(told) => printer::usage(&told).into(),
+        Err(told) => printer::usage(&told, json).into(),
     }
 }
 

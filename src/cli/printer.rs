@@ -164,7 +164,13 @@ fn wants(colour: When, terminal: bool) -> bool {
 }
 
 /// What the argument parser has to say: help and version are data, mistakes are not.
-pub fn usage(told: &clap::Error) -> Exit {
+pub fn usage(told: &clap::Error, json: bool) -> Exit {
+    if json && told.use_stderr() {
+        let text = told.render().to_string();
+        let what = text.trim_start_matches("error: ").trim_end();
+        Printer::new(true, When::Never).failure(&Failure::usage(what, "see --help"));
+        return Exit::Usage;
+    }
     let _ = told.print(); // Nobody reads: nobody to tell.
     if told.use_stderr() { Exit::Usage } else { Exit::Done }
 }
