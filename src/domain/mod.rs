@@ -6,12 +6,14 @@
 mod actor;
 mod name;
 mod reason;
+mod segment;
 mod time;
 mod weight;
 
 pub use actor::{Actor, ActorKind};
 pub use name::{Name, NameError, RolloutName};
 pub use reason::{Doubt, Reason, reasoned};
+pub use segment::Segment;
 pub use time::{Timestamp, human, parse_duration};
 pub use weight::{Share, Weight, WeightError};
 

@@ -122,6 +122,14 @@ fn counts(asks: &[Ask], sums: &[f64]) -> Vec<Option<Counts>> {
             (Arm::Canary, Counter::Failures) => counts.canary_failures = whole,
             (Arm::Baseline, Counter::Requests) => counts.baseline_requests = whole,
             (Arm::Baseline, Counter::Failures) => counts.baseline_failures = whole,
+            (
+                _,
+                Counter::Buckets
+                | Counter::Events
+                | Counter::Sum
+                | Counter::Squares
+                | Counter::Level,
+            ) => {}
         }
     }
     all.into_iter().map(Some).collect()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::increments::take_increments;
-use super::sample::{Answer, Ask, Counter, From, Point};
+use super::sample::{Answer, Ask, Counter, From, Point, Pushed};
 use super::state::{Finding, Look, State};
 use crate::domain::{Arm, Generation, Timestamp, Weight};
 use crate::judge::{
@@ -91,9 +91,18 @@ fn from(program: &Program, check: &Check, arm: Arm, counter: Counter) -> Option<
             return Some(selector(source, failures, requests));
         }
         Numbers::Route => route.count.as_ref()?,
+        Numbers::Histogram { .. }
+        | Numbers::Latency
+        | Numbers::Values { .. }
+        | Numbers::Gauge { .. } => return None,
     };
     Some(match count {
-        Count::Push => From::Pushed { route: route.name.clone(), arm: label.clone() },
+        Count::Push => From::Pushed {
+            route: route.name.clone(),
+            arm: label.clone(),
+            what: Pushed::Requests,
+            segment: None,
+        },
         Count::Queries { source, failures, requests } => selector(source, failures, requests),
         Count::Haproxy => {
             let Splitter::Haproxy { sides, .. } = &route.split else { return None };
@@ -111,6 +120,9 @@ pub fn criteria(checks: &[Check]) -> Vec<Criterion> {
         name: c.name.to_string(),
         tolerate: c.tolerate,
         limits: c.limits.clone(),
+        weight: 1.0,
+        worse: c.worse,
+        both: false,
     };
     checks.iter().map(criterion).collect()
 }

@@ -19,6 +19,9 @@ impl Draft<'_> {
                 match self.program.plan.on_regression {
                     OnRegression::Revert => self.revert(because, Actor::judge(), Latch::Revert),
                     OnRegression::Pause => self.pause(because, Actor::judge()),
+                    OnRegression::RevertSegment => {
+                        self.revert(because, Actor::judge(), Latch::Revert)
+                    }
                 }
             }
             Finding::Limit { check, sentence, then } => {
@@ -26,7 +29,9 @@ impl Draft<'_> {
                     Reason::Regression { check: check.clone(), sentence: sentence.clone() };
                 match then {
                     LimitAction::Revert => self.revert(because, Actor::judge(), Latch::Revert),
-                    LimitAction::Pause => self.pause(because, Actor::judge()),
+                    LimitAction::Pause | LimitAction::StepBack => {
+                        self.pause(because, Actor::judge());
+                    }
                 }
             }
             Finding::Silent { .. } => self.silence(look),

@@ -22,7 +22,7 @@ mod tests;
 pub use due::due;
 pub use invariants::invariants;
 pub use look::{Memory, asks, criteria, rules, weigh};
-pub use sample::{Answer, Ask, Counter, From, Point, Series, Trouble, TroubleKind};
+pub use sample::{Answer, Ask, Counter, From, Point, Pushed, Series, Trouble, TroubleKind};
 pub use start::initial;
 pub use state::{
     Command, Effect, Entry, Event, Finding, Latch, Look, Phase, State, Transition, Wish,

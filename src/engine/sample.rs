@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Arm, Name, Timestamp};
+use crate::domain::{Arm, Name, Segment, Timestamp};
 use crate::plan::SourceRef;
 
 /// Which number of which check a series belongs to.
@@ -11,12 +11,20 @@ use crate::plan::SourceRef;
 pub enum Counter {
     Requests,
     Failures,
+    /// A histogram's cumulative buckets: each series has its [`bound`](Series::bound).
+    Buckets,
+    /// Of values: how many, their sum, the sum of their squares.
+    Events,
+    Sum,
+    Squares,
+    /// No counter: a value at an instant, which may fall.
+    Level,
 }
 
 /// One counter a look needs: of a check, of an arm.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ask {
-    /// Position in the plan's checks.
+    /// Position in the plan's [`items`](crate::plan::Plan::items).
     pub check: usize,
     pub arm: Arm,
     pub counter: Counter,
@@ -31,7 +39,21 @@ pub enum From {
     /// The route's own HAProxy instances; `backend` is the arm's.
     Haproxy { route: Name, backend: String },
     /// Observations pushed for a route; `arm` is the arm's label.
-    Pushed { route: Name, arm: String },
+    Pushed { route: Name, arm: String, what: Pushed, segment: Option<Segment> },
+    /// A PromQL expression, evaluated at the end of the look.
+    Expression { source: SourceRef, query: String },
+}
+
+/// Which of the counters that observations add to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pushed {
+    Requests,
+    Users,
+    /// By latency, on the grid of bounds at powers of the fourth root of two.
+    Latency,
+    /// Values of this name.
+    Values(String),
 }
 
 /// A counter's value at an instant of its source's clock. Counters only rise, but for a restart of what counts.
@@ -55,6 +77,8 @@ pub struct Series {
     pub ask: usize,
     /// The series' own identity, the same in every look: origin, blank, name, sorted labels.
     pub key: String,
+    /// Of a histogram's bucket: counts what took at most so many seconds; infinite for all.
+    pub bound: Option<f64>,
     pub points: Vec<Point>,
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Worse;
+
 /// The null hypothesis of harm, one line: canary rate <= `ratio` * baseline rate + `delta`.
 /// `1.1x` is ratio 1.1, delta 0; `0.05pp` is ratio 1, delta 0.0005; `1.1x + 0.05pp` is both.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +39,16 @@ pub struct Limit {
 pub enum LimitKind {
     /// The canary's share of failures in a look is above this share, 0 to 1.
     ErrorsAbove(f64),
+    /// More than `1 - quantile` of the canary's requests in a look took longer than so many seconds.
+    SlowerThan {
+        quantile: f64,
+        seconds: f64,
+    },
+    /// The canary's mean or level in a look; of a level that the arms share, that one.
+    Above(f64),
+    Below(f64),
+    /// Both arms together, as a multiple of what they were before the shift.
+    AboveBefore(f64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +56,8 @@ pub enum LimitKind {
 pub enum LimitAction {
     Revert,
     Pause,
+    /// One step down, and a person is asked: does the harm recede?
+    StepBack,
 }
 
 /// One check as the judge sees it.
@@ -53,6 +67,20 @@ pub struct Criterion {
     /// `None`: limits only; the check never votes for advancing.
     pub tolerate: Option<Tolerance>,
     pub limits: Vec<Limit>,
+    /// Its share in the weighted average of evidence, in any unit; above 0.
+    pub weight: f64,
+    /// For values and gauges.
+    pub worse: Worse,
+    /// Both arms together against the time before the shift, not against each other.
+    pub both: bool,
+}
+
+impl Criterion {
+    /// A comparison of failures with no limits.
+    pub fn of_counts(name: impl Into<String>, tolerate: Option<Tolerance>) -> Self {
+        let (limits, weight, worse) = (Vec::new(), 1.0, Worse::Higher);
+        Self { name: name.into(), tolerate, limits, weight, worse, both: false }
+    }
 }
 
 impl Limit {

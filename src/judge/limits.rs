@@ -53,5 +53,9 @@ impl Streak {
 fn is_broken(kind: LimitKind, counts: &Counts) -> bool {
     match kind {
         LimitKind::ErrorsAbove(share) => counts.canary_rate().is_some_and(|rate| rate > share),
+        LimitKind::SlowerThan { .. }
+        | LimitKind::Above(_)
+        | LimitKind::Below(_)
+        | LimitKind::AboveBefore(_) => false,
     }
 }

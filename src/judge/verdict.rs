@@ -98,7 +98,7 @@ impl Verdict {
             Self::Regression { .. } => VerdictKind::Regression,
             Self::LimitBroken { limit, .. } => match limit.then {
                 LimitAction::Revert => VerdictKind::LimitRevert,
-                LimitAction::Pause => VerdictKind::LimitPause,
+                LimitAction::Pause | LimitAction::StepBack => VerdictKind::LimitPause,
             },
             Self::Invalid { .. } => VerdictKind::Invalid,
             Self::Mismatch { .. } => VerdictKind::Mismatch,
@@ -244,7 +244,7 @@ fn against(counts: &Counts) -> String {
 }
 
 fn broken(f: &mut fmt::Formatter<'_>, limit: &Broken) -> fmt::Result {
-    let LimitKind::ErrorsAbove(most) = limit.kind;
+    let LimitKind::ErrorsAbove(most) = limit.kind else { return Ok(()) };
     let share = percent(limit.failures as f64 / limit.requests.max(1) as f64);
     let (failures, requests) = (thousands(limit.failures), thousands(limit.requests));
     write!(f, "{share} of the canary's requests failed ({failures} of {requests}), ")?;

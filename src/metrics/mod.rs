@@ -158,7 +158,8 @@ impl Sources {
                 Target::Nowhere(no_selector(selector))
             }
             From::Haproxy { route, backend } => self.haproxy(route, backend, ask.counter),
-            From::Pushed { route, arm } => Target::Pushed { route, arm, counter: ask.counter },
+            From::Pushed { route, arm, .. } => Target::Pushed { route, arm, counter: ask.counter },
+            From::Expression { query, .. } => Target::Nowhere(no_selector(query)),
         }
     }
 

@@ -138,7 +138,12 @@ pub(super) fn reading(
     let series = counts.iter().filter(|count| count.arm == arm).map(|count| {
         let value = match counter {
             Counter::Requests => count.requests,
-            Counter::Failures => count.failures,
+            Counter::Failures
+            | Counter::Buckets
+            | Counter::Events
+            | Counter::Sum
+            | Counter::Squares
+            | Counter::Level => count.failures,
         };
         let point = Point { at: count.updated.min(until), value: value as f64 };
         Found { key: format!("pushed/{route} {arm}"), points: vec![point] }

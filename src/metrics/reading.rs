@@ -274,7 +274,7 @@ fn cut(ask: usize, reading: &Reading, span: Span) -> Result<Vec<Series>, Failure
             return Err(Failure::new(TroubleKind::NotANumber, sentence));
         }
         if !points.is_empty() {
-            all.push(Series { ask, key: found.key.clone(), points: points.to_vec() });
+            all.push(Series { ask, key: found.key.clone(), bound: None, points: points.to_vec() });
         }
     }
     Ok(all)
@@ -350,7 +350,12 @@ mod tests {
             check: 0,
             arm,
             counter: Counter::Requests,
-            from: From::Pushed { route: Name::new("r").expect("a name"), arm: String::new() },
+            from: From::Pushed {
+                route: Name::new("r").expect("a name"),
+                arm: String::new(),
+                what: crate::engine::Pushed::Requests,
+                segment: None,
+            },
         };
         let asks = [ask(Arm::Baseline), ask(Arm::Canary)];
         let span = Span { since: since.map(at), until: at(1000) };

@@ -51,7 +51,13 @@ impl Wanted {
         const ANSWERS: &str = "haproxy_backend_http_responses_total";
         let selector = match counter {
             Counter::Requests => Selector::exactly(ANSWERS, &[("proxy", backend)]),
-            Counter::Failures => Selector::exactly(ANSWERS, &[("proxy", backend), ("code", "5xx")]),
+            // It counts nothing else per side.
+            Counter::Failures
+            | Counter::Buckets
+            | Counter::Events
+            | Counter::Sum
+            | Counter::Squares
+            | Counter::Level => Selector::exactly(ANSWERS, &[("proxy", backend), ("code", "5xx")]),
         };
         let urls = each_once(instances.into_iter().map(only_backends).collect());
         Self { urls, selector, what: format!("backend `{backend}`"), must_exist: true }

@@ -451,7 +451,12 @@ async fn pushed_counts_are_fresh_for_five_minutes() {
         failures: 1,
         updated: NOW.minus(Duration::from_secs(ago)),
     };
-    let asks = asks(|arm, _| From::Pushed { route: name("shop"), arm: label(arm).to_owned() });
+    let asks = asks(|arm, _| From::Pushed {
+        route: name("shop"),
+        arm: label(arm).to_owned(),
+        what: crate::engine::Pushed::Requests,
+        segment: None,
+    });
     let read = async |counts: Vec<PushedCount>| {
         let mut config = config("http://127.0.0.1:9");
         config.pushed = Arc::new(Counts(counts));

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Name, Side, Weight};
-use crate::judge::{Limit, Tolerance};
+use crate::domain::{Name, Segment, Side, Weight};
+use crate::judge::{Limit, Tolerance, Worse};
 
 /// A named thing whose traffic is split between two sides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,6 +109,9 @@ pub struct Plan {
     /// The baseline's share in the last step's bake.
     pub hold_back: Weight,
     pub after_revert: Option<Hook>,
+    /// Attributes and their values: every check is judged in each of these as well.
+    #[serde(default)]
+    pub segments: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -133,6 +136,8 @@ pub enum OnRegression {
     #[default]
     Revert,
     Pause,
+    /// The segment that is worse goes to 0 % alone; a second one, or a fault in all, reverts everybody.
+    RevertSegment,
 }
 
 /// What thin data does after `bake_at_most` of earned time.
@@ -195,6 +200,38 @@ pub struct Check {
     pub tolerate: Option<Tolerance>,
     #[serde(default)]
     pub limits: Vec<Limit>,
+    #[serde(default)]
+    pub of: Of,
+    #[serde(default)]
+    pub unit: Unit,
+    #[serde(default)]
+    pub worse: Worse,
+    /// How long after a request its outcome may still come: a bake ends only when its last ones can have arrived.
+    #[serde(default)]
+    pub late: Duration,
+}
+
+/// Whom a check is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Of {
+    /// The canary against the baseline.
+    #[default]
+    Arms,
+    /// Both together, against the hour before the shift.
+    Both,
+    /// Both arms of another route, one of `used_by`, against the same hour.
+    Route(Name),
+}
+
+/// What is counted as one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    #[default]
+    Request,
+    /// Each user once, with the worst of their first ten minutes.
+    User,
 }
 
 /// What a check counts.
@@ -207,6 +244,14 @@ pub enum Numbers {
     Push,
     /// Counters of its own; `{$arm}` in each text becomes the label of either arm.
     Counters { source: SourceRef, failures: String, requests: String },
+    /// How long requests take: the buckets of a classic histogram, `_bucket` counters with `{$arm}`.
+    Histogram { source: SourceRef, buckets: String },
+    /// The same from the `latency_ms` of observations sent to us.
+    Latency,
+    /// A number an event, sent with observations under this name.
+    Values { name: String },
+    /// A level: a PromQL expression, or a series of scraped pages. With `{$arm}` one an arm, without it one for both.
+    Gauge { source: SourceRef, query: String },
 }
 
 /// When a step up may start. A revert never waits.
@@ -232,6 +277,71 @@ pub struct Program {
     /// Values of the arm label.
     pub canary: String,
     pub baseline: String,
+    /// Those of the route's `used_by` that are known here, as they were at the start.
+    #[serde(default)]
+    pub uses: Vec<Used>,
+}
+
+/// A route that the one under rollout can hurt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Used {
+    pub route: Route,
+    /// The labels of its two sides, where known.
+    pub labels: [Option<String>; 2],
+}
+
+/// One thing that is judged: a check, or a check in one segment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item<'a> {
+    pub check: &'a Check,
+    pub segment: Option<Segment>,
+}
+
+impl Check {
+    /// Of requests, canary against baseline, whose outcome is known at once.
+    pub fn of_requests(
+        name: Name,
+        numbers: Numbers,
+        tolerate: Option<Tolerance>,
+        limits: Vec<Limit>,
+    ) -> Self {
+        let (of, unit, worse, late) = (Of::Arms, Unit::Request, Worse::Higher, Duration::ZERO);
+        Self { name, numbers, tolerate, limits, of, unit, worse, late }
+    }
+}
+
+impl Item<'_> {
+    /// `errors`, or `errors in platform ios`.
+    pub fn name(&self) -> String {
+        match &self.segment {
+            None => self.check.name.to_string(),
+            Some(segment) => format!("{} in {segment}", self.check.name),
+        }
+    }
+}
+
+impl Plan {
+    /// Every segment, by attribute.
+    pub fn all_segments(&self) -> impl Iterator<Item = Segment> + '_ {
+        self.segments.iter().flat_map(|(attribute, values)| {
+            let segment = move |value: &String| Segment {
+                attribute: attribute.clone(),
+                value: value.clone(),
+            };
+            values.iter().map(segment)
+        })
+    }
+
+    /// What is judged: the checks in the order of the plan, then those that compare the arms in each segment.
+    pub fn items(&self) -> Vec<Item<'_>> {
+        let everybody = self.checks.iter().map(|check| Item { check, segment: None });
+        let compares = |check: &&Check| check.of == Of::Arms && check.tolerate.is_some();
+        let in_each = self.all_segments().flat_map(|segment| {
+            let item = move |check| Item { check, segment: Some(segment.clone()) };
+            self.checks.iter().filter(compares).map(item)
+        });
+        everybody.chain(in_each).collect()
+    }
 }
 
 impl Plan {

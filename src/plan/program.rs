@@ -51,6 +51,7 @@ pub fn program(
                 canary_side: serving.other(),
                 canary,
                 baseline,
+                uses: Vec::new(),
             });
         }
         _ => {}

@@ -33,12 +33,8 @@ pub(super) fn checks(f: Fields<'_>, sink: &mut Sink<'_>) -> Vec<Check> {
 
 /// What a plan without checks is judged by where its route counts.
 pub(super) fn default_check() -> Option<Check> {
-    Some(Check {
-        name: Name::new("errors").ok()?,
-        numbers: Numbers::Route,
-        tolerate: Some(Tolerance::default()),
-        limits: vec![half_fails()],
-    })
+    let name = Name::new("errors").ok()?;
+    Some(Check::of_requests(name, Numbers::Route, Some(Tolerance::default()), vec![half_fails()]))
 }
 
 fn check(pair: &Pair, sink: &mut Sink<'_>) -> Option<Check> {
@@ -63,7 +59,7 @@ fn check(pair: &Pair, sink: &mut Sink<'_>) -> Option<Check> {
         limits.push(half_fails());
     }
     let numbers = numbers(pair, sink)?;
-    Some(Check { name: super::scalar::name(&pair.key).ok()?, numbers, tolerate, limits })
+    Some(Check::of_requests(super::scalar::name(&pair.key).ok()?, numbers, tolerate, limits))
 }
 
 fn numbers(pair: &Pair, sink: &mut Sink<'_>) -> Option<Numbers> {

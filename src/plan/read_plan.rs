@@ -42,6 +42,7 @@ pub(super) fn plan(f: Fields<'_>, sink: &mut Sink<'_>) -> Option<Plan> {
         give_up_after: revert_after(f, "give_up"),
         return_within: f.length("return_within").unwrap_or(DEFAULT_RETURN),
         hold_back: f.percent("hold_back").or(Weight::from_ppm(DEFAULT_HOLD_BACK))?,
+        segments: std::collections::BTreeMap::new(),
         after_revert: f.map("after_revert").and_then(|h| read_steps::hook("after_revert", h)),
     };
     check_times(&plan, f, sink);

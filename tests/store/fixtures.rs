@@ -61,6 +61,7 @@ pub fn plan(text: &str, on: &Route) -> Plan {
         return_within: Duration::from_secs(86_400),
         hold_back: weight(10),
         after_revert: None,
+        segments: BTreeMap::new(),
     }
 }
 
@@ -118,6 +119,7 @@ pub fn new_rollout(plan_name: &str, on: &Route, may_queue: bool) -> NewRollout {
         canary_side: Side::B,
         canary: "v2".to_owned(),
         baseline: "v1".to_owned(),
+        uses: Vec::new(),
     };
     NewRollout {
         program,

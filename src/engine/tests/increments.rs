@@ -31,6 +31,7 @@ impl Reader {
         let series = series.iter().map(|(ask, key, target, values)| Series {
             ask: *ask,
             key: format!("{target} {key}"),
+            bound: None,
             points: values.iter().map(point).collect(),
         });
         let trouble = Trouble {

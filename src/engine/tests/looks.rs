@@ -63,6 +63,7 @@ impl Watch {
         let series = whole.map(|ask| Series {
             ask,
             key: format!("haproxy-1 backend_{ask}"),
+            bound: None,
             points: vec![Point { at, value: self.counters[ask] }],
         });
         let troubles = trouble.iter().map(|asks| Trouble {

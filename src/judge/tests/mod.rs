@@ -23,7 +23,7 @@ fn ratio(ratio: f64) -> Tolerance {
 }
 
 fn criterion(name: &str, tolerate: Option<Tolerance>) -> Criterion {
-    Criterion { name: name.to_owned(), tolerate, limits: Vec::new() }
+    Criterion::of_counts(name, tolerate)
 }
 
 /// `ec/nc` on the canary, `eb/nb` on the baseline.

@@ -428,9 +428,10 @@ impl World {
             let value = match ask.counter {
                 Counter::Requests => counts.requests,
                 Counter::Failures => counts.failures,
+                other => panic!("nobody asks for {other:?} here"),
             };
             let points = vec![Point { at: until, value: value as f64 }];
-            Series { ask: index, key: format!("push {arm}"), points }
+            Series { ask: index, key: format!("push {arm}"), bound: None, points }
         });
         Answer { series: series.collect(), until, troubles: Vec::new() }
     }
