@@ -50,9 +50,8 @@ fn nine_logarithms() {
 fn looks<'a>(what: &'static str, checks: usize, margins: &[f64], absolute: bool) -> Row<'a> {
     let delta = if absolute { 0.000_5 } else { 0.0 };
     let criterion = |number| Criterion {
-        name: format!("check-{number}"),
-        tolerate: Some(Tolerance { ratio: 1.1, delta }),
         limits: vec![Limit::half_fails()],
+        ..Criterion::of_counts(format!("check-{number}"), Some(Tolerance { ratio: 1.1, delta }))
     };
     let criteria: Vec<Criterion> = (0..checks).map(criterion).collect();
     let input = input(checks, margins);
@@ -118,6 +117,7 @@ fn answer(asks: &[Ask], beats: u32) -> Answer {
     let series = |(ask, asked): (usize, &Ask)| Series {
         ask,
         key: "push requests".to_owned(),
+        bound: None,
         points: vec![Point { at, value: rate(asked) * f64::from(beats) }],
     };
     let series = asks.iter().enumerate().map(series).collect();
