@@ -4,6 +4,7 @@
 //! Does not: read clocks, wait, call anybody, or store. All of it is pure and total.
 
 mod commands;
+mod criteria;
 mod draft;
 mod due;
 mod increments;
@@ -19,9 +20,10 @@ mod transition;
 #[cfg(test)]
 mod tests;
 
+pub use criteria::{criteria, rules};
 pub use due::due;
 pub use invariants::invariants;
-pub use look::{Memory, asks, criteria, rules, weigh};
+pub use look::{Memory, asks, weigh};
 pub use sample::{Answer, Ask, Counter, From, Point, Pushed, Series, Trouble, TroubleKind};
 pub use start::initial;
 pub use state::{
