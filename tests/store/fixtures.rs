@@ -100,6 +100,7 @@ pub fn memory(looks: u64) -> Memory {
         harm: Some(0.000_123),
         last: BTreeMap::from([("0/push requests".to_owned(), point)]),
         behind: BTreeMap::new(),
+        picture: tidegate::judge::Picture::default(),
         judgement: None,
     }
 }
