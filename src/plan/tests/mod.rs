@@ -1,5 +1,6 @@
 //! Rows of files and what is said about them.
 
+mod checks;
 mod examples;
 mod hostile;
 mod reading;
