@@ -22,6 +22,14 @@ pub(super) fn is_selector(query: &str) -> bool {
     named && matchers.is_some_and(|inner| !outside_quotes(inner).contains(['{', '}', '(']))
 }
 
+/// Whether a selector has a matcher on this label.
+pub(super) fn matches_on(selector: &str, label: &str) -> bool {
+    let left = outside_quotes(selector);
+    let matchers = left.split(['{', ',']).skip(1).map(str::trim_start);
+    let mut rests = matchers.filter_map(|matcher| matcher.strip_prefix(label));
+    rests.any(|rest| rest.trim_start().starts_with(['=', '!']))
+}
+
 /// What is left of matchers without their quoted values.
 fn outside_quotes(matchers: &str) -> String {
     let mut left = String::with_capacity(matchers.len());
@@ -92,6 +100,21 @@ mod tests {
         ];
         for (query, expect) in rows {
             assert_eq!(is_selector(query), expect, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_matcher_is_found_outside_of_values() {
+        let rows = [
+            ("a{le=\"1\"}", true),
+            ("a{$arm, le =~ \"1\"}", true),
+            ("a{le!=\"1\",$arm}", true),
+            ("a{$arm, lease=\"1\"}", false),
+            ("a{$arm, path=\"x, le=1\"}", false),
+            ("le{$arm}", false),
+        ];
+        for (selector, expect) in rows {
+            assert_eq!(matches_on(selector, "le"), expect, "{selector}");
         }
     }
 

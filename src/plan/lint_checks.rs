@@ -1,7 +1,8 @@
 //! What a plan's checks and segments ask of each other and of the route.
 
+use super::family::Family;
 use super::lint::{Finding, error};
-use super::model::{Check, Count, Family, Numbers, Of, OnRegression, Plan, Route};
+use super::model::{Check, Count, Numbers, Of, OnRegression, Plan, Route};
 
 /// What the plan shows by itself.
 pub(super) fn alone(plan: &Plan, findings: &mut Vec<Finding>) {

@@ -6,6 +6,7 @@
 
 mod arm;
 mod capability;
+mod family;
 mod fields;
 mod fill;
 mod keys;

@@ -257,17 +257,6 @@ pub enum Numbers {
     Gauge { source: SourceRef, query: String },
 }
 
-/// What numbers are, as far as the rules of their checks go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
-    /// Requests or users, and how many of them failed.
-    Failures,
-    /// Requests by how long they took.
-    Slowness,
-    Values,
-    Level,
-}
-
 /// When a step up may start. A revert never waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
@@ -321,29 +310,6 @@ impl Check {
     ) -> Self {
         let (of, unit, worse, late) = (Of::Arms, Unit::Request, Worse::Higher, Duration::ZERO);
         Self { name, numbers, tolerate, limits, of, unit, worse, late }
-    }
-}
-
-impl Numbers {
-    pub(super) fn family(&self) -> Family {
-        match self {
-            Self::Route | Self::Push | Self::Counters { .. } => Family::Failures,
-            Self::Histogram { .. } | Self::Latency => Family::Slowness,
-            Self::Values { .. } => Family::Values,
-            Self::Gauge { .. } => Family::Level,
-        }
-    }
-}
-
-impl Family {
-    /// As messages name it.
-    pub(super) fn words(self) -> &'static str {
-        match self {
-            Self::Failures => "failures",
-            Self::Slowness => "slow requests",
-            Self::Values => "values",
-            Self::Level => "levels",
-        }
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::domain::Name;
 use crate::judge::{Tolerance, Worse};
 
+use super::family::Family;
 use super::fields::Fields;
-use super::model::{Check, Family, Numbers, Of, Unit};
+use super::model::{Check, Numbers, Of, Unit};
 use super::problem::{Place, Sink, quoted};
 use super::read_limits::{half_fails, limits};
 use super::read_numbers::numbers;

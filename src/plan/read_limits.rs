@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::judge::{Limit, LimitAction, LimitKind};
 
+use super::family::Family;
 use super::fields::Fields;
-use super::model::{Family, Of};
+use super::model::Of;
 use super::problem::Sink;
 use super::scalar::{Above, above, amount};
 use super::yaml::Node;

@@ -1,6 +1,6 @@
 //! What a check counts: its keys -> [`Numbers`].
 
-use super::arm::{is_selector, tells_arms_apart};
+use super::arm::{is_selector, matches_on, tells_arms_apart};
 use super::fields::Fields;
 use super::model::{Numbers, Of, SourceRef};
 use super::problem::{Place, Sink};
@@ -82,16 +82,9 @@ fn histogram(f: Fields<'_>, sink: &mut Sink<'_>) -> Option<Numbers> {
 fn are_buckets(text: &str, at: Place, sink: &mut Sink<'_>) -> bool {
     const MEND: &str = "write the counters of a classic histogram: `NAME_bucket{$arm}`";
     let name = text.split('{').next().unwrap_or_default().trim_end();
-    let names_bound = || {
-        let matchers = text.split(['{', ',']).skip(1);
-        matchers
-            .map(str::trim_start)
-            .filter_map(|m| m.strip_prefix("le"))
-            .any(|rest| rest.trim_start().starts_with(['=', '!']))
-    };
     if !is_selector(text) || !name.ends_with("_bucket") {
         sink.error(at, "`histogram` does not name buckets", MEND);
-    } else if names_bound() {
+    } else if matches_on(text, "le") {
         sink.error(at, "`histogram` names one bound", "leave `le` out: every bound is compared");
     } else if !tells_arms_apart(text) {
         sink.error(at, "`histogram` does not tell the arms apart", MEND);

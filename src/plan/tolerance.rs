@@ -2,7 +2,7 @@
 
 use crate::judge::Tolerance;
 
-use super::model::Family;
+use super::family::Family;
 use super::scalar::{amount, decimal, percent, points};
 
 /// The parts of one line. Which of them a check can have depends on what it counts.

@@ -1,30 +1,23 @@
-//! What a check may say of itself: its kind, its tolerance, its limits, and segments beside them.
+//! What a check may say of itself: its kind and its tolerance; and segments beside it.
 
 use super::reading::{PLAN, with_plan, with_route};
 use super::*;
-use crate::judge::{LimitAction, LimitKind, Worse};
+use crate::judge::Worse;
 use crate::plan::{Check, Numbers, Of, OnRegression, Severity, SourceRef, Unit};
 
 /// The only error of a check with these keys.
 #[track_caller]
-fn refused(keys: &str, expect: &str) {
+pub(super) fn refused(keys: &str, expect: &str) {
     with_plan(&format!("checks: {{ c: {{ {keys} }} }}"), expect);
 }
 
 /// The check that these keys make, without a word.
 #[track_caller]
-fn check(keys: &str) -> Check {
+pub(super) fn check(keys: &str) -> Check {
     let text = format!("{PLAN}checks: {{ c: {{ {keys} }} }}\n");
     let read = read_str(&text);
     assert!(read.problems.is_empty(), "{}", shown(&read));
     plan(&text).checks.remove(0)
-}
-
-#[track_caller]
-fn limits(keys: &str, expect: &[(LimitKind, u64, LimitAction)]) {
-    let check = check(keys);
-    let told: Vec<_> = check.limits.iter().map(|l| (l.kind, l.min_requests, l.then)).collect();
-    assert_eq!(told, expect, "{keys}");
 }
 
 fn default_source() -> SourceRef {
@@ -152,97 +145,6 @@ fn each_kind_has_a_usual_tolerance() {
     usual("source: push, value: basket", "1.1x is taken", 1.1);
     usual("source: push, histogram: latency_ms", "1.5x is taken", 1.5);
     usual("value: 'rss{$arm}'", "1.2x is taken", 1.2);
-}
-
-#[test]
-fn limits_are_of_the_kind_of_their_check() {
-    use LimitAction::{Pause, Revert, StepBack};
-    let half = (LimitKind::ErrorsAbove(0.5), 20, Revert);
-    let slower = |quantile, seconds| LimitKind::SlowerThan { quantile, seconds };
-    limits(
-        "tolerate: 1.1x, limit: { success_below: 99%, then: step-back }",
-        &[(LimitKind::ErrorsAbove(0.01), 20, StepBack), half],
-    );
-    let pushed = "source: push, histogram: latency_ms";
-    limits(
-        &format!("{pushed}, limit: [{{ p50_above: 90ms }}, {{ p99_above: 1s500ms, then: pause }}]"),
-        &[(slower(0.5, 0.09), 20, Revert), (slower(0.99, 1.5), 200, Pause)],
-    );
-    limits(
-        &format!(
-            "{pushed}, tolerate: 2x, limit: [{{ p90_above: 1s }}, {{ p95_above: 1s }}, {{ p999_above: 1s }}]"
-        ),
-        &[
-            (slower(0.9, 1.0), 20, Revert),
-            (slower(0.95, 1.0), 40, Revert),
-            (slower(0.999, 1.0), 2000, Revert),
-        ],
-    );
-    limits(
-        "source: push, value: basket, limit: [{ above: 1000 }, { below: 0.5, min_requests: 1 }]",
-        &[(LimitKind::Above(1000.0), 20, Revert), (LimitKind::Below(0.5), 1, Revert)],
-    );
-    limits("value: 'rss{$arm}', limit: { above: 0 }", &[(LimitKind::Above(0.0), 0, Revert)]);
-    limits("of: both, limit: { above: 2x before }", &[(LimitKind::AboveBefore(2.0), 20, Pause)]);
-    limits(
-        "of: both, value: lag, limit: [{ above: 3x before, then: revert }, { above: 9 }]",
-        &[(LimitKind::AboveBefore(3.0), 0, Revert), (LimitKind::Above(9.0), 0, Pause)],
-    );
-}
-
-#[test]
-fn limits_that_cannot_be_are_refused() {
-    refused(
-        "limit: { p99_above: 1s }",
-        "5:25 `p99_above` is no limit of failures | write `errors_above: 5%`",
-    );
-    refused("limit: { above: 9 }", "`above` is no limit of failures");
-    refused("limit: { above: 2x before }", "`above` is no limit of failures | add `of: both`");
-    refused(
-        "of: both, limit: { errors_above: 5% }",
-        "`errors_above` is no limit of both arms together",
-    );
-    refused("of: both, limit: { above: 9 }", "write `above: 2x before`");
-    let pushed = "source: push, histogram: latency_ms";
-    refused(
-        &format!("{pushed}, limit: {{ errors_above: 5% }}"),
-        "no limit of slow requests | write `p99_above: 500ms`",
-    );
-    refused(
-        &format!("{pushed}, limit: {{ p99_above: 0s }}"),
-        "`p99_above` cannot be `0s` | every request takes longer",
-    );
-    refused(&format!("{pushed}, limit: {{ p99_above: 500 }}"), "`500` has no unit");
-    refused(&format!("{pushed}, limit: {{ p99_above: 2h }}"), "must be at most 1h");
-    refused(
-        &format!("{pushed}, limit: {{ p98_above: 1s }}"),
-        "unknown limit `p98_above` | did you mean",
-    );
-    refused(
-        "source: push, value: basket, limit: { p99_above: 1s }",
-        "no limit of values | write `above: 1000`",
-    );
-    refused("source: push, value: basket, limit: { below: 0 }", "`below` cannot be `0`");
-    refused(
-        "value: 'rss{$arm}', limit: { above: 2x before }",
-        "no limit of levels | add `of: both`",
-    );
-    refused(
-        "value: 'rss{$arm}', limit: { above: 1, min_requests: 5 }",
-        "a level has no requests | leave it out",
-    );
-    refused("limit: { errors_above: 100% }", "it would never act");
-    refused("limit: { success_below: 0% }", "it would never act");
-    refused(
-        "limit: { errors_above: 5%, success_below: 9% }",
-        "a limit cannot be two things, `success_below` too",
-    );
-    refused("limit: { then: pause }", "unknown limit `then`");
-    refused("limit: {}", "an empty limit | write one of errors_above, success_below");
-    refused("limit: { errors_above: 5%, then: stepback }", "did you mean `step-back`?");
-    for bad in ["1e309", "NaN", ".inf", "-1", "2x", "0x before", "1e3x before", "2x befor"] {
-        refused(&format!("of: both, value: lag, limit: {{ above: {bad} }}"), "`above` cannot be");
-    }
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn the_schema_refuses_what_the_reader_refuses() {
     }
 }
 
-fn as_an_editor_sees(text: &str) -> serde_json::Value {
+pub(super) fn as_an_editor_sees(text: &str) -> serde_json::Value {
     let mut sink = Sink::new("f.yaml", text);
     let trees = parse(text, &mut sink);
     json(&trees[0].root)

@@ -3,6 +3,7 @@
 mod checks;
 mod examples;
 mod hostile;
+mod limits;
 mod reading;
 mod reference;
 mod starting;
