@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::domain::Name;
-use crate::judge::{Tolerance, Worse};
+use crate::judge::{Limit, Tolerance, Worse};
 
 use super::family::Family;
 use super::fields::Fields;
 use super::model::{Check, Numbers, Of, Unit};
 use super::problem::{Place, Sink, quoted};
-use super::read_limits::{half_fails, limits};
+use super::read_limits::limits;
 use super::read_numbers::numbers;
 use super::shared::{USED_BY, WHOLE_ROUTE};
 use super::yaml::Pair;
@@ -37,7 +37,12 @@ pub(super) fn off(f: Fields<'_>, sink: &mut Sink<'_>) -> Vec<Name> {
 /// What a plan without checks is judged by where its route counts.
 pub(super) fn default_check() -> Option<Check> {
     let name = Name::new("errors").ok()?;
-    Some(Check::of_requests(name, Numbers::Route, Some(Tolerance::default()), vec![half_fails()]))
+    Some(Check::of_requests(
+        name,
+        Numbers::Route,
+        Some(Tolerance::default()),
+        vec![Limit::half_fails()],
+    ))
 }
 
 fn check(pair: &Pair, sink: &mut Sink<'_>) -> Option<Check> {
@@ -51,7 +56,7 @@ fn check(pair: &Pair, sink: &mut Sink<'_>) -> Option<Check> {
     let mut limits = limits(f, family, &of, sink);
     let tolerate = written.tolerate(&pair.key, sink);
     if tolerate.is_some() && family == Family::Failures {
-        limits.push(half_fails());
+        limits.push(Limit::half_fails());
     }
     let unit = written.unit(&numbers, sink);
     let worse = written.worse(sink);

@@ -1,7 +1,5 @@
 //! `limit:` -> plain thresholds, each of a kind that its check can have.
 
-use std::time::Duration;
-
 use crate::judge::{Limit, LimitAction, LimitKind};
 
 use super::family::Family;
@@ -123,15 +121,5 @@ fn min_requests(kind: LimitKind, family: Family) -> u64 {
             MIN_REQUESTS.max((2.0 / (1.0 - quantile)).round() as u64)
         }
         _ => MIN_REQUESTS,
-    }
-}
-
-/// What every check that compares failures has: more than half of a look's requests failing needs no statistics.
-pub(super) fn half_fails() -> Limit {
-    Limit {
-        kind: LimitKind::ErrorsAbove(0.5),
-        min_requests: MIN_REQUESTS,
-        lasting: Duration::ZERO,
-        then: LimitAction::Revert,
     }
 }
