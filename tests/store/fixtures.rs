@@ -62,6 +62,7 @@ pub fn plan(text: &str, on: &Route) -> Plan {
         hold_back: weight(10),
         after_revert: None,
         segments: BTreeMap::new(),
+        off: Vec::new(),
     }
 }
 
