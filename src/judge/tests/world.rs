@@ -28,6 +28,8 @@ pub struct World {
     pub harm: fn(u64) -> f64,
     /// Mean number of failures that come together.
     pub cluster: f64,
+    /// The harm budget; `None`: by the base rate.
+    pub budget: Option<f64>,
     /// At 100 % nothing is compared.
     pub ladder: &'static [f64],
 }
@@ -55,6 +57,7 @@ impl World {
             weather: |_| 1.0,
             harm: |_| 1.0,
             cluster: 1.0,
+            budget: None,
             ladder: &[0.01, 0.05, 0.25, 0.5, 1.0],
         }
     }
@@ -85,7 +88,7 @@ impl World {
     pub fn climb(&self, seed: u64, most: u64) -> End {
         let mut chance = Chance::new(seed);
         let criteria = [criterion("errors", Some(self.tolerate))];
-        let harm = planning::harm_budget(self.base_rate, None);
+        let harm = planning::harm_budget(self.base_rate, self.budget);
         let margins: Vec<f64> =
             self.ladder.iter().skip(1).map(|&next| planning::margin(harm, weight(next))).collect();
         let mut evidence = self.start(&criteria, &mut chance);
