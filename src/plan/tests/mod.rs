@@ -1,6 +1,7 @@
 //! Rows of files and what is said about them.
 
 mod examples;
+mod forecasts;
 mod hostile;
 mod reading;
 mod reference;
