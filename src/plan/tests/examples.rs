@@ -42,17 +42,12 @@ fn the_checkout_example_means_what_it_says() {
     assert_eq!(route.labels["tier"], "1");
 }
 
-/// Where the ladder is too fast for the traffic, the example shows the warning on purpose.
 #[test]
-fn examples_lint_without_errors() {
+fn examples_lint_without_a_word() {
     let reads = EXAMPLES.map(|(path, text)| read(&SourceFile { path, bytes: text.as_bytes() }));
     let documents: Vec<_> = reads.into_iter().flat_map(|r| r.documents).collect();
-    let told = lint_all(&documents);
-    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
-    assert_eq!(told.len(), 1, "{}", told.join("\n"));
-    assert!(
-        told[0].starts_with("plans/invoice-pdf.yaml:15:11  warn  4 steps cannot see a doubling")
-    );
+    let told: Vec<String> = lint_all(&documents).iter().map(ToString::to_string).collect();
+    assert!(told.is_empty(), "{}", told.join("\n"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod checks;
 mod examples;
+mod forecasts;
 mod hostile;
 mod limits;
 mod reading;

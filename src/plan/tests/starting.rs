@@ -232,15 +232,6 @@ fn what_is_unwise_is_said() {
 }
 
 #[test]
-fn a_step_too_short_for_its_traffic_is_shown_with_figures() {
-    let told = warnings("", "", "traffic: { rps: 120, failures: 0.2% }\n");
-    assert_eq!(told, ["steps.0 2 steps cannot see a doubling of errors within the bake"]);
-    let longer = warnings("5% }", "5%, bake: 3h }", "traffic: { rps: 120, failures: 0.2% }\n");
-    assert_eq!(longer, ["steps.1 a step cannot see a doubling of errors within the bake"]);
-    assert!(warnings("", "", "traffic: { rps: 12000, failures: 0.2% }\n").is_empty());
-}
-
-#[test]
 fn files_are_checked_against_each_other() {
     let inline = PLAN.replace("route: checkout", "route: { split: { observe: {} }, count: push }");
     let text = format!("{PLAN}---\n{ROUTE}---\n{ROUTE}---\n{PLAN}---\n{inline}");
