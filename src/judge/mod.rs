@@ -9,16 +9,24 @@ mod counts;
 mod criterion;
 mod dispersion;
 mod evidence;
+#[cfg_attr(not(test), expect(dead_code, reason = "the looks of the judge do not carry it yet"))]
+mod gauge;
 mod limits;
 mod look;
 mod mixture;
+#[cfg_attr(not(test), expect(dead_code, reason = "the looks of the judge do not carry it yet"))]
+mod normal;
 mod onset;
 pub mod planning;
 mod promotion;
 mod rules;
 mod sample_ratio;
+#[cfg_attr(not(test), expect(dead_code, reason = "the looks of the judge do not carry it yet"))]
+mod values;
 mod verdict;
 pub mod words;
+#[cfg_attr(not(test), expect(dead_code, reason = "the looks of the judge do not carry it yet"))]
+mod worse;
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +34,10 @@ mod tests;
 pub use counts::{Counts, Requests, Tally};
 pub use criterion::{Criterion, Limit, LimitAction, LimitKind, Tolerance};
 pub use evidence::Evidence;
+pub use gauge::{GaugeEvidence, Mode, Pair};
 pub use limits::Broken;
 pub use look::{Judgement, LookInput, Reading, look};
 pub use rules::Rules;
+pub use values::{Moments, Values, ValuesEvidence};
 pub use verdict::{Remaining, Senseless, Thin, Uncompared, Verdict, VerdictKind};
+pub use worse::Worse;

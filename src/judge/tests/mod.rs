@@ -3,9 +3,11 @@
 mod enumerated;
 mod planned;
 mod reference;
+mod reference_kinds;
 mod simulated;
 mod split;
 mod total;
+mod total_kinds;
 mod verdicts;
 mod world;
 
