@@ -5,8 +5,8 @@
 //! - **whitened**, where two halves of the baseline were compared for at least 2 hours: an AR(1) process is fitted to
 //!   their difference, and what each difference of the arms adds to what the last one let expect goes into the normal
 //!   mixture of `normal`. Where noise lasts, a scrape counts little.
-//! - **means** of 5 minutes else, and the t e-process of a normal mean of unknown variance. Slow, and good as long as
-//!   the noise lasts for clearly less than 5 minutes.
+//! - **means** of 5 minutes else, and the t e-process of a normal mean of unknown variance, its statistic divided by what
+//!   neighbouring means share as far as the scrapes tell. Slow, and an approximation where noise lasts.
 //!
 //! Gauges are weak evidence and never vote for opening a step.
 
@@ -16,6 +16,7 @@ use libm::{log, log1p};
 use serde::{Deserialize, Serialize};
 
 use super::Tolerance;
+use super::noise::Series;
 use super::normal::{Bets, tuning};
 use super::worse::{Line, Worse};
 
@@ -106,6 +107,9 @@ pub struct Means {
     count: f64,
     mean: f64,
     squares: f64,
+    scrapes: Series,
+    /// How much more the means vary than independent ones, by what the scrapes told at the last of them.
+    shared: f64,
 }
 
 impl Pair {
@@ -214,17 +218,17 @@ impl Mode {
 
 impl Fit {
     fn learn(&mut self, apart: f64, lasting: Duration) {
+        self.lasting = self.lasting.saturating_add(lasting);
         if let Some(last) = self.last.replace(apart) {
             self.pairs += 1.0;
             self.xx += last * last;
             self.xy += last * apart;
             self.yy += apart * apart;
-            self.lasting = self.lasting.saturating_add(lasting);
         }
     }
 
     fn mode(&self) -> Mode {
-        if self.pairs < DIFFERENCES || self.lasting < HISTORY {
+        if self.pairs < DIFFERENCES - 1.0 || self.lasting < HISTORY {
             return Mode::Means(Means::default());
         }
         let (correlation, deviation) = self.process();
@@ -276,6 +280,7 @@ impl Means {
         if let Some(excess) = excess {
             *scrapes = scrapes.saturating_add(1);
             *sum += excess;
+            self.scrapes.take(excess);
         }
         *time = time.saturating_add(lasting);
         if *time >= BLOCK {
@@ -292,6 +297,7 @@ impl Means {
         let apart = value - self.mean;
         self.mean += apart / self.count;
         self.squares += apart * (value - self.mean);
+        self.shared = self.scrapes.shared(self.count);
     }
 
     /// Of harm alone: a canary better than tolerated is no harm, however surely.
@@ -303,10 +309,10 @@ impl Means {
         if self.mean > 0.0 { log_evidence } else { log_evidence.min(0.0) }
     }
 
-    /// The square of the t statistic over its degrees of freedom.
+    /// The square of the t statistic over its degrees of freedom, less what neighbouring means share.
     fn clearness(&self) -> f64 {
         let relative = self.mean * (self.count / self.squares).sqrt();
-        if self.mean == 0.0 { 0.0 } else { (relative * relative).min(CLEAREST) }
+        if self.mean == 0.0 { 0.0 } else { (relative * relative / self.shared).min(CLEAREST) }
     }
 }
 

@@ -14,7 +14,7 @@ mod gauge;
 mod limits;
 mod look;
 mod mixture;
-#[cfg_attr(not(test), expect(dead_code, reason = "the looks of the judge do not carry it yet"))]
+mod noise;
 mod normal;
 mod onset;
 pub mod planning;
@@ -25,7 +25,6 @@ mod sample_ratio;
 mod values;
 mod verdict;
 pub mod words;
-#[cfg_attr(not(test), expect(dead_code, reason = "the looks of the judge do not carry it yet"))]
 mod worse;
 
 #[cfg(test)]

@@ -220,17 +220,36 @@ def play_gauge(history, scrapes, ratio):
     return {"ratio": float(ratio), "history": history, "scrapes": scrapes, "correlation": float(a), "log_harm": out}
 
 
+def shared(scrapes, length):
+    """What neighbouring blocks of an AR(1) process share, by adding up the correlations of all pairs."""
+    xs = list(map(mpf, scrapes))
+    n, mean = len(xs), sum(map(mpf, scrapes)) / len(xs)
+    a = 1 - sum((y - x) ** 2 for x, y in zip(xs, xs[1:])) / sum((x - mean) ** 2 for x in xs) / 2
+    a = max(mpf(0), a)
+    a = min(a + (1 + 3 * a) / n, F("0.99"))
+    block = range(length)
+    rho = sum(a ** (length + j - i) for i in block for j in block) / sum(a ** abs(j - i) for i in block for j in block)
+    rho = min(rho, F("0.99"))
+    return (1 + rho) / (1 - rho)
+
+
 def t_processes():
-    """Five-minute means against 0, a prior of one observation, the deviation integrated out with density 1/s."""
+    """Means of three scrapes against 0, a prior of one observation, the deviation integrated out with density 1/s."""
     rows = []
-    for n, shift in [(4, 1), (5, 0.2), (8, 2), (12, 0), (40, 0.5), (100, -0.1)]:
-        xs = [rng.gauss(shift, 1) for _ in range(n)]
-        mean = sum(map(mpf, xs)) / n
-        m2 = sum((x - mean) ** 2 for x in map(mpf, xs))
-        side = lambda weight: quad(lambda t: t ** (n - 1) * exp(-t * t * (m2 + weight * mean**2) / 2),
+    for n, shift, a in [(4, 1, 0), (5, 0.2, 0.5), (8, 2, 0), (12, 0, 0.9), (40, 0.5, 0.3), (100, -0.1, 0.95)]:
+        scrapes, noise = [], 0.0
+        for _ in range(3 * n):
+            noise = a * noise + rng.gauss(0, 1) * (1 - a * a) ** 0.5
+            # The very numbers that the program sees once the tolerance of 1 is taken off again.
+            scrapes.append((shift + noise + 1.0) - 1.0)
+        xs = [sum(map(mpf, scrapes[3 * k: 3 * k + 3])) / 3 for k in range(n)]
+        mean = sum(xs) / n
+        m2 = sum((x - mean) ** 2 for x in xs)
+        clear = mean**2 / shared(scrapes, 3)
+        side = lambda weight: quad(lambda t: t ** (n - 1) * exp(-t * t * (m2 + weight * clear) / 2),
                                    [0, sqrt(n / m2) / 2, sqrt(n / m2), 2 * sqrt(n / m2), inf])
         value = log(sqrt(mpf(1) / (n + 1)) * side(mpf(n) / (n + 1)) / side(mpf(n)))
-        rows.append({"means": xs, "log_harm": float(value if mean > 0 else min(value, 0))})
+        rows.append({"scrapes": scrapes, "log_harm": float(value if mean > 0 else min(value, 0))})
     return rows
 
 

@@ -5,6 +5,7 @@ mod planned;
 mod reference;
 mod reference_kinds;
 mod simulated;
+mod simulated_kinds;
 mod split;
 mod total;
 mod total_kinds;

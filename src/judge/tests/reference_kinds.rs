@@ -65,7 +65,7 @@ struct Scrapes {
 
 #[derive(Deserialize)]
 struct FiveMinutes {
-    means: Vec<f64>,
+    scrapes: Vec<f64>,
     log_harm: f64,
 }
 
@@ -143,10 +143,10 @@ fn the_t_process_agrees_with_its_integral() {
     let tolerate = Tolerance { ratio: 1.0, delta: 1.0 };
     for row in reference().t_processes {
         let mut evidence = GaugeEvidence::default();
-        for mean in row.means {
-            // A baseline of 0 and the tolerance taken off again: the excess is the mean, but for its last bits.
-            let scrape = Pair { canary: mean + 1.0, baseline: 0.0 };
-            let lasting = Duration::from_secs(300);
+        for excess in row.scrapes {
+            // A baseline of 0, and the tolerance taken off again.
+            let scrape = Pair { canary: excess + 1.0, baseline: 0.0 };
+            let lasting = Duration::from_secs(100);
             evidence.update(Some(&scrape), lasting, &tolerate, Worse::Higher, 0.01);
         }
         close(evidence.log_evidence(), row.log_harm, 10.0);
