@@ -9,17 +9,20 @@
 //! `exp(sum over arms of n (p - null) (alternative / null - 1))`, and the exponent is at most 0 for every `p` on the
 //! harmless side, which is the optimality condition of a projection on a convex set.
 
-use std::sync::LazyLock;
-
 use libm::{exp, log, log1p};
 use serde::{Deserialize, Serialize};
 
 use super::Tolerance;
 
-/// Multiples of the null rate that are betted on: two close ones, then six even in the logarithm of the excess.
 const ALTERNATIVES: usize = 8;
+/// Multiples of the null rate that are betted on. Dense around a doubling, the harm that costs most failures to see:
+/// milder ones are seldom worth a revert, and far ones show themselves whatever the bet.
+const MULTIPLES: [f64; ALTERNATIVES] = [1.12, 1.24, 1.45, 1.75, 2.2, 3.6, 8.0, 22.0];
 /// The part of the wealth that bets on nothing: it pays for a regression that starts late.
-const CASH: f64 = 0.3;
+const CASH: f64 = 0.12;
+/// With dispersion, alternatives beyond `exp(FAR + FAR_WIDENS / (dispersion - 1))` are betted on as if they were there.
+const FAR: f64 = 1.0;
+const FAR_WIDENS: f64 = 2.0;
 
 /// Failures and requests as the formulas take them: exposure may be a weight instead of a count.
 #[derive(Clone, Copy, Debug)]
@@ -45,14 +48,12 @@ pub struct Mixture {
 }
 
 /// The cash, then the bet on each alternative; the sum is 1.
-const PRIOR: [f64; ALTERNATIVES + 1] = [CASH, NEAR, NEAR, FAR, FAR, FAR, FAR, FAR, FAR];
-const NEAR: f64 = (1.0 - CASH) * 0.075;
-const FAR: f64 = (1.0 - CASH) * 0.85 / 6.0;
+const PRIOR: [f64; ALTERNATIVES + 1] =
+    [CASH, bet(0.10), bet(0.11), bet(0.09), bet(0.13), bet(0.17), bet(0.11), bet(0.09), bet(0.20)];
 
-static MULTIPLES: LazyLock<[f64; ALTERNATIVES]> = LazyLock::new(|| {
-    let wide = |j: f64| 1.0 + 0.4 * libm::pow(150.0, j / 5.0);
-    [1.1, 1.2, wide(0.0), wide(1.0), wide(2.0), wide(3.0), wide(4.0), wide(5.0)]
-});
+const fn bet(part: f64) -> f64 {
+    (1.0 - CASH) * part
+}
 
 /// The alternative whose rise and fall dates the beginning of harm: near enough to see a mild one.
 const DATING: usize = 2;
@@ -79,7 +80,9 @@ impl Mixture {
             return None;
         }
         let edge = null.ratio * baseline_rate + null.delta;
+        let farthest = farthest(dispersion);
         let ratios = MULTIPLES.map(|multiple| {
+            let multiple = multiple.min(farthest);
             if null.delta <= 0.0 {
                 return log_ratio_of_multiple(arms, multiple, null.ratio);
             }
@@ -104,6 +107,12 @@ impl Arms {
     pub(super) fn can_speak(&self, null: &Tolerance) -> bool {
         self.canary_exposure > 0.0 && (self.baseline_exposure > 0.0 || null.ratio == 0.0)
     }
+}
+
+/// Large clusters have heavier tails than dividing by the dispersion makes up for, and one of them in the canary looks
+/// like a far alternative: the more failures cluster, the nearer is what may be betted on. No limit without clusters.
+fn farthest(dispersion: f64) -> f64 {
+    exp(FAR + FAR_WIDENS / (dispersion - 1.0))
 }
 
 /// Log likelihood ratio of `alternative` against its projection on the line `canary = ratio * baseline + delta`.

@@ -55,7 +55,7 @@ fn harm_is_told_with_its_numbers() {
         &looks,
         VerdictKind::Regression,
         "the canary fails 3.8x as often as the baseline: 39 of 7,486 requests against 30 of 22,045; \
-         evidence of harm 374 : 1, limit 100 : 1",
+         evidence of harm 452 : 1, limit 100 : 1",
     );
 }
 
@@ -63,9 +63,10 @@ fn harm_is_told_with_its_numbers() {
 fn fewer_than_three_failures_never_revert() {
     let input = LookInput { split: None, ..at_half(counts(2, 2, 0, 2_000_000)) };
     let mut evidence = Evidence::new(&errors());
-    // A baseline known well lets two failures weigh more than 100 : 1.
+    // A baseline known well lets two failures weigh more than 20 : 1.
     (0..300).for_each(|look| evidence.learn(0, 1_000_000, 1_000 + look % 2));
-    let (_, judgement) = look(&RULES, &errors(), &evidence, &input);
+    let rules = Rules { alpha: 0.05, ..RULES };
+    let (_, judgement) = look(&rules, &errors(), &evidence, &input);
     assert!(judgement.readings[0].log_evidence.is_some_and(|log| log > judgement.log_limit));
     assert_eq!(judgement.verdict.kind(), VerdictKind::Inconclusive);
 }
