@@ -4,6 +4,7 @@
 //! Does not: read clocks, wait, call anybody, or store. All of it is pure and total.
 
 mod commands;
+mod cuts;
 mod draft;
 mod due;
 mod increments;
@@ -19,12 +20,13 @@ mod transition;
 #[cfg(test)]
 mod tests;
 
+pub use cuts::overrides;
 pub use due::due;
 pub use invariants::invariants;
 pub use look::{Memory, asks, criteria, rules, weigh};
 pub use sample::{Answer, Ask, Counter, From, Point, Pushed, Series, Trouble, TroubleKind};
 pub use start::initial;
 pub use state::{
-    Command, Effect, Entry, Event, Finding, Latch, Look, Phase, State, Transition, Wish,
+    Command, Cut, Effect, Entry, Event, Finding, Latch, Look, Phase, State, Transition, Wish,
 };
 pub use transition::{decide, transition};

@@ -11,20 +11,33 @@ pub struct Abilities {
     pub has_instances: bool,
     /// It counts requests and failures per side by itself.
     pub counts: bool,
+    /// It can keep one segment on the baseline while the others get the canary.
+    pub cuts_segments: bool,
 }
 
 impl Splitter {
     pub fn abilities(&self) -> Abilities {
-        let row = |moves_traffic, has_instances, counts| Abilities {
+        let row = |moves_traffic, has_instances, counts, cuts_segments| Abilities {
             moves_traffic,
             has_instances,
             counts,
+            cuts_segments,
         };
         match self {
-            Self::Haproxy { .. } => row(true, true, true),
-            Self::Pull { .. } => row(true, true, false),
-            Self::Flag { .. } => row(true, false, false),
-            Self::Observe => row(false, false, false),
+            Self::Haproxy { .. } => row(true, true, true, false),
+            Self::Pull { .. } => row(true, true, false, true),
+            Self::Flag { .. } => row(true, false, false, true),
+            Self::Observe => row(false, false, false, false),
+        }
+    }
+
+    /// As plans and lists name it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Haproxy { .. } => "haproxy",
+            Self::Pull { .. } => "pull",
+            Self::Flag { .. } => "flag",
+            Self::Observe => "observe",
         }
     }
 }

@@ -28,7 +28,7 @@ use super::views::{
 };
 use crate::domain::{Doubt, Reason, RolloutName, Timestamp};
 use crate::engine::{Finding, Latch, Phase, State};
-use crate::plan::{Program, Splitter, fill};
+use crate::plan::{Program, fill};
 use crate::store::{JournalLine, Kill, Stored};
 use crate::traffic::Confirmation;
 
@@ -195,7 +195,7 @@ fn split(
         (all > 0).then(|| canary as f64 / all as f64)
     };
     SplitView {
-        splitter: splitter(&program.route.split).to_owned(),
+        splitter: program.route.split.word().to_owned(),
         wish_ppm: state.wish.weight.ppm(),
         generation: state.wish.generation.0,
         confirmed_at: state.wish.confirmed_at.map(At),
@@ -249,15 +249,6 @@ fn latch(latch: Latch) -> &'static str {
         Latch::None => "none",
         Latch::Revert => "revert",
         Latch::Kill => "kill",
-    }
-}
-
-pub(super) fn splitter(splitter: &Splitter) -> &'static str {
-    match splitter {
-        Splitter::Haproxy { .. } => "haproxy",
-        Splitter::Pull { .. } => "pull",
-        Splitter::Flag { .. } => "flag",
-        Splitter::Observe => "observe",
     }
 }
 

@@ -1,0 +1,168 @@
+//! What is judged and what is told once a segment is cut.
+
+use super::laws::PLAN;
+use super::play::Play;
+use crate::domain::{Generation, Override, Reason, Segment, Side, Timestamp, Weight};
+use crate::engine::cuts::{Judged, judged_items};
+use crate::engine::{Cut, Event, State, invariants, overrides};
+use crate::plan::Numbers;
+
+const CUT: &str = "on_regression: revert segment\n";
+const BAKING: [&str; 3] = ["start", "confirmed", "looks 1 pass"];
+const IOS: &str = "+1s look regression \"errors in platform ios\"";
+
+fn segment(attribute: &str, value: &str) -> Segment {
+    Segment { attribute: attribute.to_owned(), value: value.to_owned() }
+}
+
+fn played(lines: &[&str]) -> Play {
+    let mut play = Play::new(&format!("{PLAN}{CUT}"));
+    for line in BAKING.iter().chain(lines) {
+        play.line(line);
+    }
+    play
+}
+
+/// Items with how each is judged, those judged as counted left out.
+#[track_caller]
+fn check(play: &Play, expect: &[&str]) {
+    let items = play.program.plan.items();
+    let judged = judged_items(&play.program, &play.state);
+    assert_eq!(items.len(), judged.len());
+    let told = items.iter().zip(judged).filter_map(|(item, judged)| match judged {
+        Judged::AsCounted => None,
+        Judged::Not => Some(format!("{}: not", item.name())),
+        Judged::Without(parts) => {
+            let parts: Vec<String> = parts.iter().map(|i| items[*i].name()).collect();
+            Some(format!("{}: without {}", item.name(), parts.join(", ")))
+        }
+    });
+    assert_eq!(told.collect::<Vec<_>>(), expect);
+}
+
+#[test]
+fn without_a_cut_everything_is_judged_as_counted() {
+    check(&played(&[]), &[]);
+}
+
+#[test]
+fn everybody_is_judged_without_the_segment_that_is_on_one_arm_alone() {
+    let ios = ["errors: without errors in platform ios", "errors in platform ios: not"];
+    check(&played(&[IOS]), &ios);
+}
+
+#[test]
+fn a_segment_across_the_cut_is_judged_no_more() {
+    let mut play = played(&[]);
+    play.program.plan.segments.insert("region".to_owned(), vec!["eu".to_owned()]);
+    play.line(IOS);
+    let expect = [
+        "errors: without errors in platform ios",
+        "errors in platform ios: not",
+        "errors in region eu: not",
+    ];
+    check(&play, &expect);
+}
+
+#[test]
+fn a_level_is_no_sum_of_its_parts_and_a_plain_limit_compares_nothing() {
+    let mut play = played(&[]);
+    let mut limited = play.program.plan.checks[0].clone();
+    (limited.name, limited.tolerate) = ("crashes".parse().expect("a name"), None);
+    play.program.plan.checks.push(limited);
+    play.line(IOS);
+    let ios = ["errors: without errors in platform ios", "errors in platform ios: not"];
+    check(&play, &ios);
+    let source = crate::plan::SourceRef::Push;
+    play.program.plan.checks[0].numbers = Numbers::Gauge { source, query: "queue".to_owned() };
+    check(&play, &["errors: not", "errors in platform ios: not"]);
+}
+
+/// Evidence starts anew at half of alpha, as after a person's "go on".
+#[test]
+fn a_cut_is_a_new_split_of_the_same_weight_and_a_new_life() {
+    let before = played(&[]).state;
+    let after = played(&[IOS]).state;
+    assert_eq!(after.lives, before.lives + 1);
+    assert_eq!(after.wish.weight, before.wish.weight);
+    assert_eq!(after.wish.generation.0, before.wish.generation.0 + 1);
+    let [cut] = &after.cuts[..] else { panic!("{:?}", after.cuts) };
+    assert_eq!(
+        (cut.segment.to_string().as_str(), cut.since),
+        ("platform ios", after.wish.generation)
+    );
+}
+
+#[track_caller]
+fn check_overrides(lines: &[&str], canary: Side, share: Option<Weight>) {
+    let state = played(lines).state;
+    let told = share.map(|share| Override {
+        segment: segment("platform", "ios"),
+        share,
+        since: Generation(9),
+    });
+    assert_eq!(overrides(&state, canary), Vec::from_iter(told), "{lines:?}");
+}
+
+#[test]
+fn a_cut_segment_has_the_baselines_side_as_long_as_others_have_the_canarys() {
+    check_overrides(&[], Side::B, None);
+    check_overrides(&[IOS], Side::B, Some(Weight::ZERO));
+    check_overrides(&[IOS], Side::A, Some(Weight::FULL));
+    let promoted = [IOS, "confirmed", "promote by jonas", "confirmed"];
+    check_overrides(&promoted, Side::B, Some(Weight::ZERO));
+    check_overrides(&[IOS, "confirmed", "revert by jonas"], Side::B, None);
+}
+
+/// A state of an older version has no cuts, and reads.
+#[test]
+fn a_state_from_before_there_were_cuts_has_none() {
+    let mut json = serde_json::to_value(played(&[]).state).expect("JSON");
+    json.as_object_mut().expect("an object").remove("cuts");
+    assert_eq!(serde_json::from_value::<State>(json).expect("a state").cuts, []);
+}
+
+#[track_caller]
+fn broken(mutate: impl FnOnce(&mut State), expect: &str) {
+    let play = played(&[IOS]);
+    let mut after = play.state.clone();
+    mutate(&mut after);
+    let broken = invariants(&play.program, &play.state, &Event::Tick, &after);
+    assert_eq!(broken.first().map(String::as_str), Some(expect));
+}
+
+fn another(state: &State) -> Cut {
+    Cut {
+        segment: segment("platform", "web"),
+        at: Timestamp::default(),
+        since: state.wish.generation,
+        because: Reason::GaveUp { after: std::time::Duration::ZERO },
+    }
+}
+
+#[test]
+fn l11_a_cut_segment_stays_cut_and_alone() {
+    broken(|s| s.cuts.clear(), "L11: a segment that was cut came back");
+    broken(|s| s.cuts[0] = another(s), "L11: a segment that was cut came back");
+    broken(|s| s.cuts.push(another(s)), "L11: a second segment was cut alone");
+    let play = played(&[]);
+    let mut after = play.state.clone();
+    after.cuts.push(another(&after));
+    let broken = invariants(&play.program, &play.state, &Event::Tick, &after);
+    assert_eq!(broken, ["L5: a segment was cut under an old generation"]);
+}
+
+/// A rollout that begins with a gate must not leave a segment where the rollout before it cut it: on the side that is
+/// idle now.
+#[test]
+fn whatever_comes_first_begins_a_split_of_its_own() {
+    let gated = PLAN.replace("  - shift: 1%\n", "");
+    for plan in [PLAN, gated.as_str()] {
+        let mut play = Play::new(plan);
+        play.line("start");
+        assert_eq!(
+            (play.state.wish.generation, play.state.wish.confirmed_at),
+            (Generation(8), None)
+        );
+    }
+}
