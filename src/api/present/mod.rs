@@ -4,6 +4,7 @@
 //! Does not: read stores or clocks; a handler gathers [`Facts`] and shows the view.
 
 mod actions;
+mod cuts;
 mod explain;
 mod ladder;
 mod now;
@@ -81,6 +82,7 @@ pub fn rollout(stored: &Stored, facts: &Facts) -> RolloutView {
         doubt: state.doubt.as_ref().map(doubt),
         reason: reason_of(&state.phase).map(reason),
         latch: latch(state.latch).to_owned(),
+        cuts: cuts::cuts(state),
         started_by: state.started_by.to_string(),
         started_at: At(state.started_at),
         first_exposed_at: state.first_exposed_at.map(At),
@@ -134,6 +136,7 @@ pub fn summary(row: Row<'_>, facts: &Facts) -> RolloutSummary {
         until: until.map(At),
         weight_ppm: state.wish.weight.ppm(),
         doubt: state.doubt.as_ref().map(doubt),
+        cuts: cuts::cuts(state),
         started_by: state.started_by.to_string(),
         started_at: At(state.started_at),
         ended_at: ended_at(&state.phase).map(At),

@@ -65,6 +65,20 @@ fn what_waits_for_a_person_says_so() {
 }
 
 #[test]
+fn a_segment_that_was_cut_is_told_with_its_reason() {
+    let mut view = baking();
+    view.cuts = read(json!([{
+        "attribute": "platform", "value": "ios", "since": "2026-11-25T06:12:00Z",
+        "sentence": "errors in platform ios: v413 fails 3.8x as often as v412",
+    }]));
+    let text = show(&view, &layout());
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[2], "  wish 25 %, platform ios 0 % · seen 24.9 % · haproxy 3 of 3 follow");
+    let why = "  platform ios went back alone 06:12:00 UTC: errors in platform ios: v413 fails 3.8x as often as v412";
+    assert_eq!(lines[4], why, "{text}");
+}
+
+#[test]
 fn narrow_terminals_lose_nothing() {
     let narrow = Layout { width: 60, ..layout() };
     let text = show(&baking(), &narrow);

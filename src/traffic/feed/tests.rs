@@ -124,7 +124,7 @@ async fn a_held_poll_is_woken_by_its_route_alone() {
     };
     let both = async { tokio::join!(biased; held, publish) };
     let (answer, ()) = tokio::time::timeout(Duration::from_secs(10), both).await.unwrap();
-    assert_eq!(answer, Polled::Split(shop(2, 5)));
+    assert_eq!(answer, Polled::Split(Box::new(shop(2, 5))));
 }
 
 #[tokio::test]
