@@ -1,24 +1,14 @@
 //! Sending one segment back while the others go on.
 //!
-//! Owns: when harm is a segment's own and when everybody's, what a cut changes, and what is judged after it.
-//! Does not: tell segments apart in traffic; a splitter does, and one that cannot has everybody reverted.
+//! Owns: when harm is a segment's own and when everybody's, and what a cut changes.
+//! Does not: tell segments apart in traffic; a splitter does, and one that cannot has everybody reverted. What is judged
+//! after a cut is `apart`'s.
 //! Invariant: one segment at most is cut in a rollout, and it never gets the canary again.
 
 use super::draft::Draft;
 use super::state::{Cut, Latch, State};
 use crate::domain::{Actor, Override, Reason, Segment, Share, Side, Weight};
-use crate::plan::{Item, Numbers, Of, OnRegression, Program};
-
-/// How one of a plan's [`items`](crate::plan::Plan::items) is judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Judged {
-    AsCounted,
-    /// Of everybody, less the counts of these items: those of the cut segments are on one arm alone, and would pass
-    /// for a difference between the versions.
-    Without(Vec<usize>),
-    /// Who is left in it cannot be told, or nobody is.
-    Not,
-}
+use crate::plan::{OnRegression, Program};
 
 /// What the canary's side gets of each segment that was cut; nothing while everybody is on the other one.
 pub fn overrides(state: &State, canary: Side) -> Vec<Override> {
@@ -31,37 +21,6 @@ pub fn overrides(state: &State, canary: Side) -> Vec<Override> {
     };
     let told = |cut: &Cut| Override { segment: cut.segment.clone(), share, since: cut.since };
     state.cuts.iter().map(told).collect()
-}
-
-/// One for each item, in order.
-pub(super) fn judged_items(program: &Program, state: &State) -> Vec<Judged> {
-    let items = program.plan.items();
-    let cut: Vec<&Segment> = state.cuts.iter().map(|cut| &cut.segment).collect();
-    items.iter().map(|item| judged(item, &items, &cut)).collect()
-}
-
-fn judged(item: &Item<'_>, items: &[Item<'_>], cut: &[&Segment]) -> Judged {
-    let compares = item.check.of == Of::Arms && item.check.tolerate.is_some();
-    if cut.is_empty() || !compares {
-        return Judged::AsCounted;
-    }
-    if let Some(segment) = &item.segment {
-        // The browsers of a platform that was cut are on one arm alone as well.
-        let apart = |c: &&Segment| c.attribute == segment.attribute && *c != segment;
-        return if cut.iter().all(apart) { Judged::AsCounted } else { Judged::Not };
-    }
-    let of = |c: &&Segment| {
-        let same = |other: &Item<'_>| {
-            other.check.name == item.check.name && other.segment.as_ref() == Some(*c)
-        };
-        items.iter().position(same)
-    };
-    match cut.iter().map(of).collect() {
-        // A level is no sum of its parts.
-        Some(_) if matches!(item.check.numbers, Numbers::Gauge { .. }) => Judged::Not,
-        Some(parts) => Judged::Without(parts),
-        None => Judged::Not,
-    }
 }
 
 /// The segment of the item of this name.

@@ -3,8 +3,11 @@
 use super::laws::PLAN;
 use super::play::Play;
 use crate::domain::{Generation, Override, Reason, Segment, Side, Timestamp, Weight};
-use crate::engine::cuts::{Judged, judged_items};
-use crate::engine::{Cut, Event, State, invariants, overrides};
+use crate::engine::apart::{Judged, judged_items, leave_out};
+use crate::engine::{Cut, Event, State, criteria, invariants, overrides};
+use crate::judge::{
+    self, Counts, Criterion, Histogram, LookInput, Moments, Requests, Slower, Values,
+};
 use crate::plan::Numbers;
 
 const CUT: &str = "on_regression: revert segment\n";
@@ -76,6 +79,85 @@ fn a_level_is_no_sum_of_its_parts_and_a_plain_limit_compares_nothing() {
     let source = crate::plan::SourceRef::Push;
     play.program.plan.checks[0].numbers = Numbers::Gauge { source, query: "queue".to_owned() };
     check(&play, &["errors: not", "errors in platform ios: not"]);
+}
+
+fn of_counts(canary: (u64, u64), baseline: (u64, u64)) -> judge::Numbers {
+    judge::Numbers::Counts(Counts {
+        canary_requests: canary.0,
+        canary_failures: canary.1,
+        baseline_requests: baseline.0,
+        baseline_failures: baseline.1,
+    })
+}
+
+/// A look after the cut of ios: everybody, ios, android, web.
+fn left_out(
+    all: Option<judge::Numbers>,
+    ios: Option<judge::Numbers>,
+) -> (Vec<Criterion>, LookInput) {
+    let Play { program, state, .. } = played(&[IOS]);
+    let mut criteria = criteria(&program.plan);
+    let mut input = LookInput {
+        weight: state.wish.weight,
+        control: true,
+        history: false,
+        harm: 0.0,
+        ahead: Vec::new(),
+        lasting: std::time::Duration::from_secs(10),
+        checks: vec![all, ios, None, None],
+        split: Some(Requests { canary: 10, baseline: 1000 }),
+        sticky: true,
+    };
+    leave_out(&program, &state, 0, &mut criteria, &mut input);
+    (criteria, input)
+}
+
+#[test]
+fn what_everybody_did_is_compared_less_the_cut() {
+    let all = of_counts((700, 9), (9_300, 60));
+    let (criteria, input) = left_out(Some(all.clone()), Some(of_counts((10, 5), (3_000, 40))));
+    let compares: Vec<bool> = criteria.iter().map(|c| c.tolerate.is_some()).collect();
+    assert_eq!(compares, [true, false, true, true]);
+    assert_eq!(input.checks[0], Some(of_counts((690, 4), (6_300, 20))));
+    assert_eq!(input.split, Some(Requests { canary: 690, baseline: 6_300 }), "as wished again");
+    // Read a moment later, the part has more than the whole had.
+    let (_, input) = left_out(Some(all.clone()), Some(of_counts((701, 9), (9_000, 61))));
+    assert_eq!(input.checks[0], Some(of_counts((0, 0), (300, 0))));
+    for (all, ios) in [(Some(all.clone()), None), (None, Some(all))] {
+        let (_, input) = left_out(all, ios);
+        assert_eq!((&input.checks[0], input.split), (&None, None), "blind, and no split to tell");
+    }
+}
+
+fn slower(requests: (u64, u64), bounds: &[(f64, u64, u64)]) -> judge::Numbers {
+    judge::Numbers::Histogram(Histogram {
+        canary_requests: requests.0,
+        baseline_requests: requests.1,
+        slower: bounds
+            .iter()
+            .map(|&(than, canary, baseline)| Slower { than, canary, baseline })
+            .collect(),
+    })
+}
+
+#[test]
+fn histograms_and_values_are_less_the_cut_too() {
+    let all = slower((100, 900), &[(0.1, 50, 500), (0.5, 10, 90)]);
+    let ios = slower((20, 300), &[(0.1, 20, 100), (0.5, 9, 10)]);
+    let (_, input) = left_out(Some(all.clone()), Some(ios));
+    assert_eq!(input.checks[0], Some(slower((80, 600), &[(0.1, 30, 400), (0.5, 1, 80)])));
+    let (_, input) = left_out(Some(all.clone()), Some(slower((20, 300), &[(0.1, 20, 100)])));
+    assert_eq!(input.checks[0], None, "how many of ios took more than 0.5 s nobody knows");
+    let (_, input) = left_out(Some(all.clone()), Some(slower((0, 0), &[])));
+    assert_eq!(input.checks[0], Some(all));
+    let values = |events, sum, squares| {
+        let moments = Moments { events, sum, squares };
+        judge::Numbers::Values(Values { canary: moments, baseline: moments })
+    };
+    let (_, input) = left_out(Some(values(5, 15.0, 55.0)), Some(values(2, 3.0, 5.0)));
+    assert_eq!(input.checks[0], Some(values(3, 12.0, 50.0)));
+    let (_, input) = left_out(Some(values(5, 15.0, 55.0)), Some(values(5, 15.0, 55.0)));
+    assert_eq!(input.checks[0], Some(values(0, 0.0, 0.0)));
 }
 
 /// Evidence starts anew at half of alpha, as after a person's "go on".
