@@ -52,7 +52,7 @@ impl Draft<'_> {
             return Some(format!("{} was cut before", cut.segment));
         }
         let splitter = &self.program.route.split;
-        if !splitter.abilities().cuts_segments {
+        if !splitter.abilities().segments {
             return Some(format!("{} cannot send one segment back alone", splitter.word()));
         }
         let nobody = self.next.wish.weight == Weight::ZERO;

@@ -11,17 +11,17 @@ pub struct Abilities {
     pub has_instances: bool,
     /// It counts requests and failures per side by itself.
     pub counts: bool,
-    /// It can keep one segment on the baseline while the others get the canary.
-    pub cuts_segments: bool,
+    /// It can send one segment back and leave the others.
+    pub segments: bool,
 }
 
 impl Splitter {
     pub fn abilities(&self) -> Abilities {
-        let row = |moves_traffic, has_instances, counts, cuts_segments| Abilities {
+        let row = |moves_traffic, has_instances, counts, segments| Abilities {
             moves_traffic,
             has_instances,
             counts,
-            cuts_segments,
+            segments,
         };
         match self {
             Self::Haproxy { .. } => row(true, true, true, false),

@@ -54,7 +54,7 @@ impl Wished {
 
     /// A split whose segments this splitter can tell apart: where it cannot, everybody is on the serving side.
     pub(super) fn expressible(self) -> Self {
-        if self.overrides.is_empty() || self.splitter.abilities().cuts_segments {
+        if self.overrides.is_empty() || self.splitter.abilities().segments {
             return self;
         }
         let (route, splitter) = (&self.route, self.splitter.word());

@@ -32,7 +32,8 @@ pub(super) struct Play {
     pub(super) now: Timestamp,
 }
 
-/// A plan and its route in one file, or the route inline; v413 is to replace v412.
+/// A plan and its route in one file, or the route inline; v413 is to replace v412. One that cuts a segment has three
+/// platforms; they are put in afterwards, so that a splitter on which a start refuses them can be played as well.
 #[track_caller]
 pub(super) fn program(text: &str) -> Program {
     let cuts = text.contains("on_regression: revert segment");
