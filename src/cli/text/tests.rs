@@ -117,6 +117,16 @@ ENDED 1
 }
 
 #[test]
+fn a_cut_says_what_was_cut_and_not_what_the_bake_waits_for() {
+    let told = "platform ios at 0 % since 06:12, others 5 % and well";
+    let mut cut = row("search-v2#3", "needs_you", "cut", told);
+    cut["waits_for"] = json!("bake 20 s of 10m");
+    let rollouts: Vec<RolloutSummary> = read(json!([cut]));
+    let text = list(&rollouts, false, &layout());
+    assert!(text.contains(told) && !text.contains("bake"), "{text}");
+}
+
+#[test]
 fn long_groups_are_cut_and_say_so() {
     let rows: Vec<_> =
         (1..=12).map(|n| row(&format!("geo#{n}"), "stepping", "baking", "all well")).collect();
