@@ -6,8 +6,13 @@
 
 use super::state::State;
 use crate::domain::Segment;
-use crate::judge::{Counts, Criterion, Histogram, LookInput, Moments, Numbers, Slower, Values};
-use crate::plan::{self, Item, Of, Program};
+use crate::judge::{
+    Counts, Criterion, Histogram, LookInput, Moments, Numbers, Requests, Slower, Values,
+};
+use crate::plan::{self, Item, Of, Program, Splitter};
+
+/// Fewer canary requests of a cut segment in a look are stragglers.
+const MANY: u64 = 10;
 
 /// How one of a plan's [`items`](crate::plan::Plan::items) is judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +81,33 @@ pub(super) fn leave_out(
         }
     }
     input.split = input.split.and(others);
+}
+
+/// A cut segment that still gets the canary though everybody who follows the route has acknowledged the cut: what users
+/// get is what counts (L12). Clients of a flag are never waited for. `seen`: each item's numbers, nothing left out.
+pub(super) fn not_heeded(
+    program: &Program,
+    state: &State,
+    seen: &[Option<Numbers>],
+) -> Option<String> {
+    if !matches!(program.route.split, Splitter::Pull { .. }) {
+        return None;
+    }
+    let items = program.plan.items();
+    let cut =
+        |item: &Item<'_>| state.cuts.iter().any(|c| item.segment.as_ref() == Some(&c.segment));
+    let of_cut = items.iter().zip(seen).filter(|(item, _)| cut(item));
+    let exposed = |(item, numbers): (&Item<'_>, &Option<Numbers>)| {
+        let Requests { canary, baseline } = numbers.as_ref()?.requests()?;
+        let many = canary >= MANY && canary.saturating_mul(100) > baseline;
+        let segment = item.segment.as_ref().filter(|_| many)?;
+        Some(format!(
+            "{segment} is cut, and the canary still got {canary} of its requests: does every program that follows \
+             {} heed `segments`?",
+            program.route.name
+        ))
+    };
+    of_cut.filter_map(exposed).next()
 }
 
 /// `None` where one of them is not known.

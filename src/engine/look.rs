@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::apart::leave_out;
+use super::apart::{leave_out, not_heeded};
 use super::criteria::{criteria, rules};
 use super::increments::take_increments;
 use super::sample::{Answer, Ask, Counter, From, Point, Pushed};
@@ -214,6 +214,7 @@ impl Scene<'_> {
             input.harm = self.harm(next);
             input.ahead = self.ahead();
         }
+        let not_heeded = not_heeded(self.program, self.state, &input.checks).filter(|_| settled);
         leave_out(self.program, self.state, self.route_check(), &mut criteria, &mut input);
         let rules = rules(self.program);
         let (evidence, mut judgement) = judge::look(&rules, &criteria, &next.evidence, &input);
@@ -224,7 +225,13 @@ impl Scene<'_> {
             judgement = judge::look(&rules, &criteria, &next.evidence, &input).1;
         }
         next.evidence = evidence;
-        let finding = self.finding(&judgement, warming);
+        let finding = match (self.finding(&judgement, warming), not_heeded) {
+            (
+                Finding::Pass { .. } | Finding::Thin { .. } | Finding::Unjudged { .. },
+                Some(sentence),
+            ) => Finding::Mismatch { sentence },
+            (finding, _) => finding,
+        };
         let earning = settled && !warming;
         let earns = |time| if earning { time } else { Duration::ZERO };
         next.judgement = Some(judgement);

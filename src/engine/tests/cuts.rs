@@ -1,10 +1,15 @@
 //! What is judged and what is told once a segment is cut.
 
+use std::time::Duration;
+
 use super::laws::PLAN;
 use super::play::Play;
-use crate::domain::{Generation, Override, Reason, Segment, Side, Timestamp, Weight};
+use crate::domain::{Arm, Generation, Override, Reason, Segment, Side, Timestamp, Weight};
 use crate::engine::apart::{Judged, judged_items, leave_out};
-use crate::engine::{Cut, Event, State, criteria, invariants, overrides};
+use crate::engine::{
+    Answer, Ask, Counter, Cut, Event, From, Memory, Point, Pushed, Series, State, criteria,
+    invariants, overrides, weigh,
+};
 use crate::judge::{
     self, Counts, Criterion, Histogram, LookInput, Moments, Requests, Slower, Values,
 };
@@ -103,7 +108,7 @@ fn left_out(
         history: false,
         harm: 0.0,
         ahead: Vec::new(),
-        lasting: std::time::Duration::from_secs(10),
+        lasting: Duration::from_secs(10),
         checks: vec![all, ios, None, None],
         split: Some(Requests { canary: 10, baseline: 1000 }),
         sticky: true,
@@ -218,7 +223,7 @@ fn another(state: &State) -> Cut {
         segment: segment("platform", "web"),
         at: Timestamp::default(),
         since: state.wish.generation,
-        because: Reason::GaveUp { after: std::time::Duration::ZERO },
+        because: Reason::GaveUp { after: Duration::ZERO },
     }
 }
 
@@ -247,4 +252,78 @@ fn whatever_comes_first_begins_a_split_of_its_own() {
             (Generation(8), None)
         );
     }
+}
+
+/// Looks at everybody, ios, android and web, item by item.
+struct Counted {
+    play: Play,
+    memory: Memory,
+    asks: Vec<Ask>,
+    counters: Vec<f64>,
+}
+
+impl Counted {
+    /// ios was cut, and both dropped looks are past.
+    fn after_the_cut() -> Self {
+        let play = played(&[IOS, "+1s confirmed"]);
+        let kinds = [Arm::Canary, Arm::Baseline]
+            .map(|arm| [(arm, Counter::Requests), (arm, Counter::Failures)]);
+        let asks: Vec<Ask> = (0..play.program.plan.items().len())
+            .flat_map(|check| {
+                kinds.concat().into_iter().map(move |(arm, counter)| (check, arm, counter))
+            })
+            .map(|(check, arm, counter)| {
+                let (route, label) = ("checkout".parse().expect("a name"), format!("{arm:?}"));
+                let from =
+                    From::Pushed { route, arm: label, what: Pushed::Requests, segment: None };
+                Ask { check, arm, counter, from }
+            })
+            .collect();
+        let counters = vec![0.0; asks.len()];
+        let mut counted = Self { memory: Memory::new(&play.program), play, asks, counters };
+        for _ in 0..4 {
+            counted.look([100, 0, 9_900, 30], [0, 0, 3_000, 0]);
+        }
+        counted
+    }
+
+    /// Canary requests and failures, then the baseline's: of all, and of ios; the others share the rest.
+    fn look(&mut self, all: [u64; 4], ios: [u64; 4]) -> &'static str {
+        self.play.now = self.play.now.plus(Duration::from_secs(10));
+        let at = self.play.now;
+        let rest: Vec<u64> = all.iter().zip(ios).map(|(all, ios)| (all - ios) / 2).collect();
+        let rises = [&all[..], &ios[..], &rest[..], &rest[..]].concat();
+        self.counters.iter_mut().zip(rises).for_each(|(counter, by)| *counter += by as f64);
+        let series = self.counters.iter().enumerate().map(|(ask, value)| Series {
+            ask,
+            key: "shop requests".to_owned(),
+            bound: None,
+            points: vec![Point { at, value: *value }],
+        });
+        let answer = Answer { series: series.collect(), until: at, troubles: Vec::new() };
+        let (program, state) = (&self.play.program, &self.play.state);
+        let (lasting, lag) = (Duration::from_secs(10), Duration::ZERO);
+        let (memory, look) = weigh(program, state, &self.memory, &self.asks, &answer, lasting, lag);
+        self.memory = memory;
+        look.map_or("no look", |look| look.finding.kind())
+    }
+}
+
+/// A fifth of what ios does on the baseline fails, by nature: beside that, nobody would see what v413 does to the others.
+#[test]
+fn harm_to_the_others_is_seen_beside_a_cut_segment_that_fails_by_nature() {
+    let mut counted = Counted::after_the_cut();
+    let ios = [0, 0, 3_000, 600];
+    let healthy: Vec<_> = (0..5).map(|_| counted.look([100, 0, 9_900, 620], ios)).collect();
+    assert!(!healthy.contains(&"regression"), "{healthy:?}");
+    let sick: Vec<_> = (0..30).map(|_| counted.look([100, 4, 9_900, 620], ios)).collect();
+    assert!(sick.contains(&"regression"), "{sick:?}");
+}
+
+#[test]
+fn a_program_that_does_not_heed_the_cut_is_a_mismatch() {
+    let mut counted = Counted::after_the_cut();
+    assert_eq!(counted.look([105, 0, 9_900, 30], [5, 0, 3_000, 9]), "thin", "stragglers");
+    assert_eq!(counted.look([140, 0, 9_900, 30], [40, 0, 3_000, 9]), "mismatch");
+    assert_eq!(counted.look([100, 0, 9_900, 30], [0, 0, 3_000, 9]), "thin");
 }
