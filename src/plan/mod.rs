@@ -6,26 +6,34 @@
 
 mod arm;
 mod capability;
+mod family;
 mod fields;
 mod fill;
 mod keys;
+mod keys_checks;
 mod keys_plan;
 mod keys_route;
 mod lint;
+mod lint_checks;
 mod model;
 mod near;
 mod planning;
 mod problem;
 mod program;
 mod read_checks;
+mod read_limits;
+mod read_numbers;
 mod read_plan;
 mod read_route;
+mod read_segments;
 mod read_steps;
 mod reader;
 mod references;
 mod scalar;
 mod schema;
 mod shape;
+mod shared;
+mod tolerance;
 mod window;
 mod yaml;
 
