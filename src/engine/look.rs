@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::apart::{leave_out, not_heeded};
 use super::criteria::{criteria, rules};
 use super::increments::take_increments;
 use super::sample::{Answer, Ask, Counter, From, Point, Pushed};
@@ -217,6 +218,8 @@ impl Scene<'_> {
             input.harm = self.harm(next);
             input.ahead = self.ahead();
         }
+        let not_heeded = not_heeded(self.program, self.state, &input.checks).filter(|_| settled);
+        leave_out(self.program, self.state, self.route_check(), &mut criteria, &mut input);
         let rules = rules(self.program);
         let (evidence, mut judgement) = judge::look(&rules, &criteria, &next.evidence, &input);
         // Sticky users come with more requests than one: their split is right even where the requests' is off.
@@ -226,7 +229,13 @@ impl Scene<'_> {
             judgement = judge::look(&rules, &criteria, &next.evidence, &input).1;
         }
         next.evidence = evidence;
-        let finding = self.finding(&judgement, warming);
+        let finding = match (self.finding(&judgement, warming), not_heeded) {
+            (
+                Finding::Pass { .. } | Finding::Thin { .. } | Finding::Unjudged { .. },
+                Some(sentence),
+            ) => Finding::Mismatch { sentence },
+            (finding, _) => finding,
+        };
         let earning = settled && !warming;
         let earns = |time| if earning { time } else { Duration::ZERO };
         next.picture.add(self.answer.until, &judgement);

@@ -3,8 +3,10 @@
 //! Owns: (program, state, event, now) -> next state, journal entries, effects; the laws; samples -> look.
 //! Does not: read clocks, wait, call anybody, or store. All of it is pure and total.
 
+mod apart;
 mod commands;
 mod criteria;
+mod cuts;
 mod draft;
 mod due;
 mod increments;
@@ -21,12 +23,13 @@ mod transition;
 mod tests;
 
 pub use criteria::{criteria, rules};
+pub use cuts::overrides;
 pub use due::due;
 pub use invariants::invariants;
 pub use look::{Memory, asks, weigh};
 pub use sample::{Answer, Ask, Counter, From, Point, Pushed, Series, Trouble, TroubleKind};
 pub use start::initial;
 pub use state::{
-    Command, Effect, Entry, Event, Finding, Latch, Look, Phase, State, Transition, Wish,
+    Command, Cut, Effect, Entry, Event, Finding, Latch, Look, Phase, State, Transition, Wish,
 };
 pub use transition::{decide, transition};

@@ -26,5 +26,6 @@ pub fn initial(by: Actor, begins_at: usize, now: Timestamp) -> State {
         lives: 0,
         journalled_at: now,
         swapped: false,
+        cuts: Vec::new(),
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Actor, Generation, Name, RolloutName, Share, Side, Timestamp, Weight};
+use crate::domain::{
+    Actor, Generation, Name, Override, RolloutName, Share, Side, Timestamp, Weight,
+};
 use crate::engine::{Effect, Entry, Memory, State};
 use crate::plan::{Plan, Program, Route};
 
@@ -45,6 +47,8 @@ pub struct RouteChange {
     pub generation: Generation,
     /// Side B's share.
     pub share: Share,
+    /// Segments with a share of their own.
+    pub overrides: Vec<Override>,
     pub serving: Side,
     /// Values of the arm label on either side.
     pub labels: [Option<String>; 2],
@@ -161,6 +165,8 @@ pub struct RouteRow {
     pub generation: Generation,
     /// Side B's share.
     pub share: Share,
+    /// Segments with a share of their own; until the next rollout begins.
+    pub overrides: Vec<Override>,
     pub serving: Side,
     /// Values of the arm label on either side, as far as known.
     pub labels: [Option<String>; 2],

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tidegate::domain::{Actor, Generation, Side, Timestamp};
+use tidegate::domain::{Actor, Generation, Override, Segment, Side, Timestamp};
 use tidegate::engine::{Effect, Phase};
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{
@@ -290,20 +290,26 @@ async fn routes_keep_who_serves(store: &dyn Store) {
     let one = started(store, "shop", &road).await;
     let mut swap = commit(&one, shifting(), "shift");
     let change = shift(&new, Some(&one.name), 100);
-    swap.route = Some(RouteChange { serving: Side::B, ..change });
+    let segment = Segment { attribute: "platform".to_owned(), value: "ios".to_owned() };
+    let own = Override { segment, share: weight(0), since: Generation(1) };
+    let overrides = vec![own.clone()];
+    swap.route = Some(RouteChange { serving: Side::B, overrides: overrides.clone(), ..change });
     commit_one(store, swap).await;
+    assert_eq!(store.routes().await.unwrap()[0].overrides, overrides);
     road.dashboard = Some("https://dash.example".to_owned());
     assert_eq!(store.apply_route(&road, at(2)).await.unwrap(), Applied::Held(one.name.clone()));
 
     let held = store.route(&road.name).await.unwrap().expect("the route");
     let two = store.rollout(&one.name).await.unwrap().expect("it");
     let mut end = commit(&two, reverted(), "end");
+    assert_eq!(held.overrides, [own]);
     end.route = Some(shift(&held, None, 100));
     commit_one(store, end).await;
     road.serves = Some("v9".to_owned());
     assert_eq!(store.apply_route(&road, at(3)).await.unwrap(), Applied::Changed);
     let now = store.routes().await.unwrap().remove(0);
     assert_eq!((now.route, now.serving, now.share), (road, Side::B, weight(100)));
+    assert_eq!(now.overrides, []);
     assert_eq!(now.labels, [Some("v1".to_owned()), Some("v2".to_owned())]);
 }
 

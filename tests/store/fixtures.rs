@@ -84,6 +84,7 @@ pub fn state(phase: Phase) -> State {
         lives: 0,
         journalled_at: at(0),
         swapped: false,
+        cuts: Vec::new(),
         began_at: None,
         yields: false,
     }
@@ -176,6 +177,7 @@ pub fn shift(row: &RouteRow, holder: Option<&RolloutName>, percent: u32) -> Rout
         expected: row.generation,
         generation: Generation(row.generation.0 + 1),
         share: weight(percent),
+        overrides: Vec::new(),
         serving: row.serving,
         labels: [Some("v1".to_owned()), Some("v2".to_owned())],
         holder: holder.cloned(),

@@ -1,5 +1,6 @@
 //! Timelines and what is journalled, laws one by one, and whatever chance thinks of.
 
+mod cuts;
 mod increments;
 mod invariants;
 mod laws;

@@ -40,7 +40,9 @@ enum Chance {
 
 fn finding() -> impl Strategy<Value = Finding> {
     let sentence = String::new;
-    let check = || "errors".to_owned();
+    let check = || {
+        prop_oneof![Just("errors"), Just("errors in platform ios"), Just("errors in platform web")]
+    };
     let good = prop_oneof![
         Just(Finding::Pass { sentence: sentence() }),
         Just(Finding::Thin { sentence: sentence() }),
@@ -52,11 +54,17 @@ fn finding() -> impl Strategy<Value = Finding> {
         Just(Finding::Blind { sentence: sentence() }),
         Just(Finding::Silent { sentence: sentence() }),
     ];
-    let limit = |then| Finding::Limit { check: check(), sentence: sentence(), then };
+    let limit = move |check: &str, then| Finding::Limit {
+        check: check.to_owned(),
+        sentence: sentence(),
+        then,
+    };
+    let regression =
+        move |check: &str| Finding::Regression { check: check.to_owned(), sentence: sentence() };
     let bad = prop_oneof![
-        Just(Finding::Regression { check: check(), sentence: sentence() }),
-        Just(limit(LimitAction::Revert)),
-        Just(limit(LimitAction::Pause)),
+        check().prop_map(regression),
+        check().prop_map(move |check| limit(check, LimitAction::Revert)),
+        check().prop_map(move |check| limit(check, LimitAction::Pause)),
     ];
     prop_oneof![30 => good, 4 => doubt, 1 => bad]
 }
@@ -128,7 +136,11 @@ fn step() -> impl Strategy<Value = Step> {
 /// Steps that need not rise: the reader refuses such plans, the engine must live with them.
 fn plans() -> impl Strategy<Value = Program> {
     let words = (
-        prop_oneof![Just(OnRegression::Revert), Just(OnRegression::Pause)],
+        prop_oneof![
+            Just(OnRegression::Revert),
+            Just(OnRegression::Pause),
+            Just(OnRegression::RevertSegment)
+        ],
         prop_oneof![
             Just(OnDoubt::Wait),
             Just(OnDoubt::Pause),
@@ -141,6 +153,8 @@ fn plans() -> impl Strategy<Value = Program> {
         let mut program = program(super::laws::PLAN);
         steps.push(Step::Shift { to: Weight::FULL, bake: Duration::from_secs(20) });
         program.plan.steps = steps;
+        let values = ["ios", "android", "web"].map(str::to_owned);
+        program.plan.segments.insert("platform".to_owned(), values.into());
         (program.plan.on_regression, program.plan.on_doubt) = words;
         let (window, give_up, most, all) = times;
         program.plan.window = window.then(|| Window {
@@ -253,8 +267,9 @@ fn chance_visits_every_phase() {
             seen.insert(play.state.phase.word());
             let met = event(&chance, &play.state);
             play.meet(&met);
+            seen.extend((!play.state.cuts.is_empty()).then_some("with a segment cut"));
         }
         seen.insert(play.state.phase.word());
     }
-    assert_eq!(seen.len(), 11, "{seen:?}");
+    assert_eq!(seen.len(), 12, "{seen:?}");
 }

@@ -6,7 +6,7 @@ mod world;
 use std::time::Duration;
 
 use crate::clock::Mono;
-use crate::domain::{Actor, Reason, Side, Timestamp, Weight};
+use crate::domain::{Actor, Reason, RolloutName, Side, Timestamp, Weight};
 use crate::engine::{Command, Event, Phase};
 use crate::scheduler::core::{Core, Input, Now, Op};
 use world::{Faults, World, stored};
@@ -124,6 +124,44 @@ fn no_seed_skips_a_step_shortens_a_bake_or_leaves_users_on_a_sick_canary() {
         assert_eq!(completed, healthy, "seed {seed}\n{told}");
         steps_in_order_and_baked(&world);
     }
+}
+
+/// Harm in a segment, found by a look at any moment, also while a person pauses; the process dies as it likes.
+#[test]
+fn no_seed_gives_a_cut_segment_the_canary_again() {
+    for seed in 0..25 {
+        let dies_every = Some(Duration::from_secs(70 + seed % 5 * 40));
+        let clock_jumps = seed % 2 == 0;
+        let mut world = World::new(seed, Faults { dies_every, clock_jumps, ..Faults::default() });
+        let name = world.start(1, PLAN);
+        world.run_for(Duration::from_secs(seed * 13));
+        while world.state(&name).wish.weight == Weight::ZERO {
+            world.run_for(Duration::from_secs(1));
+        }
+        if seed % 4 == 0 {
+            let command = |command| Event::Command { by: Actor::token("ana"), command };
+            world.apply(&name, &command(Command::Pause { because: "lunch".to_owned() }));
+            world.blame_ios(&name);
+            world.apply(&name, &command(Command::Resume { because: "fed".to_owned() }));
+        } else {
+            world.blame_ios(&name);
+        }
+        world.run_to_end(&name, 30 * HOUR);
+        cut_stays_cut(&world, &name);
+    }
+}
+
+fn cut_stays_cut(world: &World, name: &RolloutName) {
+    let (seed, told, state) = (world.seed, world.told(), world.state(name));
+    assert!(matches!(state.phase, Phase::Completed { .. }), "seed {seed}\n{told}");
+    let [cut] = &state.cuts[..] else { panic!("seed {seed}: {:?}\n{told}", state.cuts) };
+    for (generation, weight, apart) in &world.splits {
+        let expected = *generation >= cut.since && *weight > Weight::ZERO;
+        let ios = apart.iter().any(|own| own.segment == cut.segment && own.share == Weight::ZERO);
+        assert_eq!(ios, expected, "seed {seed}: split {generation}\n{told}");
+    }
+    let last = world.splits.last().map(|(_, weight, apart)| (*weight, apart.len()));
+    assert_eq!(last, Some((Weight::FULL, 1)), "seed {seed}\n{told}");
 }
 
 fn steps_in_order_and_baked(world: &World) {
