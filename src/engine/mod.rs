@@ -3,6 +3,8 @@
 //! Owns: (program, state, event, now) -> next state, journal entries, effects; the laws; samples -> look.
 //! Does not: read clocks, wait, call anybody, or store. All of it is pure and total.
 
+mod asks;
+mod buckets;
 mod commands;
 mod draft;
 mod due;
@@ -19,9 +21,10 @@ mod transition;
 #[cfg(test)]
 mod tests;
 
+pub use asks::asks;
 pub use due::due;
 pub use invariants::invariants;
-pub use look::{Memory, asks, criteria, rules, weigh};
+pub use look::{Memory, criteria, rules, weigh};
 pub use sample::{Answer, Ask, Counter, From, Point, Pushed, Series, Trouble, TroubleKind};
 pub use start::initial;
 pub use state::{

@@ -29,7 +29,7 @@ mod shape;
 mod window;
 mod yaml;
 
-pub use arm::arm_query;
+pub use arm::{arm_query, matched};
 pub use capability::Abilities;
 pub use fill::{RUNTIME_NAMES, fill, fill_json, fill_url};
 pub use lint::{Finding, lint, lint_all, lint_with};

@@ -1,7 +1,9 @@
 //! Timelines and what is journalled, laws one by one, and whatever chance thinks of.
 
+mod asks;
 mod increments;
 mod invariants;
+mod kinds;
 mod laws;
 mod looks;
 mod play;
