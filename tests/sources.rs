@@ -3,7 +3,7 @@
 #[path = "support/prometheus.rs"]
 mod prometheus;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -165,7 +165,7 @@ struct NothingPushed;
 
 #[async_trait::async_trait]
 impl Pushed for NothingPushed {
-    async fn pushed(&self, _: &Name) -> Result<Vec<PushedCount>, StoreError> {
+    async fn pushed(&self, _: &Name, _: &BTreeSet<String>) -> Result<Vec<PushedCount>, StoreError> {
         Ok(Vec::new())
     }
 }

@@ -50,23 +50,9 @@ pub(super) fn groups<'a>(series: &[&'a Series]) -> Option<Vec<Group<'a>>> {
     let mut groups = BTreeMap::<String, Vec<Bucket<'a>>>::new();
     for series in series {
         let bucket = Bucket { bound: Bound(series.bound?), series };
-        groups.entry(without_bound(&series.key)).or_default().push(bucket);
+        groups.entry(series.histogram()).or_default().push(bucket);
     }
     groups.into_values().map(Group::new).collect()
-}
-
-/// A key without its `le="…"`: what the buckets of one histogram have in common.
-fn without_bound(key: &str) -> String {
-    for (at, found) in key.match_indices("le=\"") {
-        let begins = key[..at].ends_with(['{', ',']);
-        let value = &key[at + found.len()..];
-        // A label's value may look like this too, but for the number.
-        let Some((bound, rest)) = value.split_once('"') else { continue };
-        if begins && bound.parse::<f64>().is_ok() {
-            return format!("{}{}", &key[..at], rest.trim_start_matches(','));
-        }
-    }
-    key.to_owned()
 }
 
 impl<'a> Group<'a> {
@@ -242,24 +228,5 @@ impl PartialOrd for Bound {
 impl Ord for Bound {
     fn cmp(&self, other: &Self) -> Ordering {
         self.0.total_cmp(&other.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn buckets_of_one_histogram_share_a_key() {
-        let rows = [
-            ("p t_bucket{le=\"0.5\"}", "p t_bucket{}"),
-            ("p t_bucket{a=\"x\",le=\"+Inf\",z=\"y\"}", "p t_bucket{a=\"x\",z=\"y\"}"),
-            ("p t{a=\"x,le=\",le=\"1\"}", "p t{a=\"x,le=\",}"),
-            ("p t{tile=\"1\"}", "p t{tile=\"1\"}"),
-            ("p t", "p t"),
-        ];
-        for (key, expect) in rows {
-            assert_eq!(without_bound(key), expect, "{key}");
-        }
     }
 }

@@ -25,7 +25,9 @@ pub use asks::asks;
 pub use due::due;
 pub use invariants::invariants;
 pub use look::{Memory, criteria, rules, weigh};
-pub use sample::{Answer, Ask, Counter, From, Point, Pushed, Series, Trouble, TroubleKind};
+pub use sample::{
+    Answer, Ask, Counter, From, Point, Pushed, Series, Trouble, TroubleKind, histogram_key,
+};
 pub use start::initial;
 pub use state::{
     Command, Effect, Entry, Event, Finding, Latch, Look, Phase, State, Transition, Wish,

@@ -229,32 +229,6 @@ pub struct OutboxRow {
     pub next: Timestamp,
 }
 
-/// Observations to add, already summed per arm.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PushBatch {
-    pub route: Name,
-    /// The sender's own name for the batch: counted once, however often it arrives.
-    pub batch: String,
-    /// By the arm's label.
-    pub counts: BTreeMap<String, PushedDelta>,
-    pub at: Timestamp,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PushedDelta {
-    pub requests: u64,
-    pub failures: u64,
-}
-
-/// Cumulative since the first push for this route and arm.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PushedCount {
-    pub arm: String,
-    pub requests: u64,
-    pub failures: u64,
-    pub updated: Timestamp,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
