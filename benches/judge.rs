@@ -20,8 +20,8 @@ use common::Row;
 const BEAT: Duration = Duration::from_secs(10);
 const BEGIN: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 const RULES: Rules = Rules::new(300.0);
-/// The excess that each of five steps still ahead must exclude.
-const MARGINS: [f64; 5] = [0.05, 0.01, 0.002, 0.001, 0.000_5];
+/// Five steps still ahead, in parts per million.
+const AHEAD: [u32; 5] = [10_000, 50_000, 250_000, 500_000, 1_000_000];
 
 fn main() {
     let program = common::program(include_str!("common/checkout.yaml"));
@@ -33,7 +33,7 @@ fn main() {
             looks("2 checks", 2, &[], false),
             looks("5 checks", 5, &[], false),
             looks("1 check with an absolute part in its tolerance", 1, &[], true),
-            looks("1 check and the gates of 5 steps ahead", 1, &MARGINS, false),
+            looks("1 check and the gates of 5 steps ahead", 1, &AHEAD, false),
             weighs("engine::weigh: 1 check from its counters, 5 steps ahead", &program),
         ],
     );
@@ -47,14 +47,14 @@ fn nine_logarithms() {
 }
 
 /// A look of a rollout that has been watched for an hour.
-fn looks<'a>(what: &'static str, checks: usize, margins: &[f64], absolute: bool) -> Row<'a> {
+fn looks<'a>(what: &'static str, checks: usize, ahead: &[u32], absolute: bool) -> Row<'a> {
     let delta = if absolute { 0.000_5 } else { 0.0 };
     let criterion = |number| Criterion {
         limits: vec![Limit::half_fails()],
         ..Criterion::of_counts(format!("check-{number}"), Some(Tolerance { ratio: 1.1, delta }))
     };
     let criteria: Vec<Criterion> = (0..checks).map(criterion).collect();
-    let input = input(checks, margins);
+    let input = input(checks, ahead);
     let mut evidence = Evidence::new(&criteria);
     for _ in 0..360 {
         evidence = look(&RULES, &criteria, &evidence, &input).0;
@@ -64,7 +64,7 @@ fn looks<'a>(what: &'static str, checks: usize, margins: &[f64], absolute: bool)
     })
 }
 
-fn input(checks: usize, margins: &[f64]) -> LookInput {
+fn input(checks: usize, ahead: &[u32]) -> LookInput {
     let counts = Counts {
         canary_requests: 42,
         canary_failures: 0,
@@ -75,9 +75,11 @@ fn input(checks: usize, margins: &[f64]) -> LookInput {
         sticky: false,
         weight: Weight::from_ppm(10_000).unwrap(),
         control: true,
-        margins: margins.to_vec(),
+        history: false,
+        harm: 0.000_5,
+        ahead: ahead.iter().map(|ppm| Weight::from_ppm(*ppm).unwrap()).collect(),
         lasting: BEAT,
-        checks: vec![Some(counts); checks],
+        checks: vec![Some(counts.into()); checks],
         split: Some(Requests { canary: 42, baseline: 4158 }),
     }
 }
@@ -113,7 +115,7 @@ fn answer(asks: &[Ask], beats: u32) -> Answer {
         (Arm::Canary, Counter::Failures) => 0.0,
         (Arm::Baseline, Counter::Requests) => 4158.0,
         (Arm::Baseline, Counter::Failures) => 5.0,
-        _ => 0.0,
+        (_, other) => panic!("nobody asks for {other:?} here"),
     };
     let series = |(ask, asked): (usize, &Ask)| Series {
         ask,

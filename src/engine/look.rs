@@ -6,14 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::criteria::{criteria, rules};
 use super::increments::take_increments;
 use super::sample::{Answer, Ask, Point};
 use super::state::{Finding, Look, State};
 use crate::domain::{Generation, Timestamp, Weight};
-use crate::judge::{
-    self, Counts, Criterion, Evidence, Judgement, LookInput, Requests, Rules, Verdict, planning,
-};
-use crate::plan::{Check, Numbers, Program, Splitter, Step};
+use crate::judge::{self, Evidence, Judgement, LookInput, Verdict, planning};
+use crate::plan::{Numbers, Program, Splitter};
 
 /// Looks dropped after the canary first gets traffic: cold caches are no regression.
 const DROPPED_LOOKS: u64 = 2;
@@ -46,7 +45,7 @@ pub struct Memory {
 impl Memory {
     pub fn new(program: &Program) -> Self {
         Self {
-            evidence: Evidence::new(&criteria(&program.plan.checks)),
+            evidence: Evidence::new(&criteria(&program.plan)),
             until: None,
             waited: Duration::ZERO,
             generation: Generation::default(),
@@ -57,29 +56,6 @@ impl Memory {
             judgement: None,
         }
     }
-}
-
-pub fn criteria(checks: &[Check]) -> Vec<Criterion> {
-    let criterion = |c: &Check| Criterion {
-        name: c.name.to_string(),
-        tolerate: c.tolerate,
-        limits: c.limits.clone(),
-        weight: 1.0,
-        worse: c.worse,
-        both: false,
-    };
-    checks.iter().map(criterion).collect()
-}
-
-/// The judge's constants for a plan: looks are counted from its bakes.
-pub fn rules(program: &Program) -> Rules {
-    let bake = |s: &Step| match s {
-        Step::Shift { bake, .. } => *bake,
-        Step::Gate(_) | Step::Hook(_) => Duration::ZERO,
-    };
-    let bakes: Duration = program.plan.steps.iter().map(bake).sum();
-    let looks = bakes.as_secs_f64() / program.plan.look.as_secs_f64().max(0.001);
-    Rules::new(looks.clamp(50.0, 3000.0))
 }
 
 /// Takes an answer in. `lasting`: monotonic time since the read before, zero after a restart; `lag`: how long the
@@ -145,9 +121,9 @@ impl Scene<'_> {
         if self.memory.until.is_none() {
             return;
         }
-        for (check, counts) in checks.iter().enumerate() {
-            if let Some(c) = counts.as_ref().and_then(judge::Numbers::counts) {
-                next.evidence.learn(check, c.baseline_requests, c.baseline_failures);
+        for (check, numbers) in checks.iter().enumerate() {
+            if let Some(numbers) = numbers {
+                next.evidence.learn(check, numbers);
             }
         }
     }
@@ -171,14 +147,15 @@ impl Scene<'_> {
     }
 
     fn judge(&self, next: &mut Memory, seen: Seen) -> Look {
-        let mut criteria = criteria(&self.program.plan.checks);
+        let mut criteria = criteria(&self.program.plan);
         let (settled, warming) = (self.settled(), self.warming_up());
         if warming {
             criteria.iter_mut().for_each(|c| c.tolerate = None);
         }
         let mut input = self.input(seen, settled && !warming);
         if !warming {
-            input.margins = self.margins(next);
+            input.harm = self.harm(next);
+            input.ahead = self.ahead();
         }
         let rules = rules(self.program);
         let (evidence, mut judgement) = judge::look(&rules, &criteria, &next.evidence, &input);
@@ -211,17 +188,16 @@ impl Scene<'_> {
     fn input(&self, seen: Seen, settled: bool) -> LookInput {
         let weight = self.state.wish.weight;
         let observed = matches!(self.program.route.split, Splitter::Observe);
-        let counts = |numbers: &Option<judge::Numbers>| numbers.as_ref()?.counts().copied();
-        let checks: Vec<Option<Counts>> = seen.checks.iter().map(counts).collect();
-        let split = checks.get(self.route_check()).copied().flatten();
-        let split =
-            split.map(|c| Requests { canary: c.canary_requests, baseline: c.baseline_requests });
+        let split = seen.checks.get(self.route_check()).and_then(Option::as_ref);
+        let split = split.and_then(judge::Numbers::counts).map(judge::Counts::requests);
         LookInput {
             weight,
             control: weight < Weight::FULL,
-            margins: Vec::new(),
+            history: self.program.plan.hold_back == Weight::ZERO,
+            harm: 0.0,
+            ahead: Vec::new(),
             lasting: self.lasting + self.waited(),
-            checks,
+            checks: seen.checks,
             split: split.filter(|_| settled && !observed && !seen.torn),
             // Our flags hash the user, a program the unit, and HAProxy, set up as we print it, the session.
             sticky: !observed,
@@ -234,22 +210,27 @@ impl Scene<'_> {
         checks.position(|check| check.numbers == Numbers::Route).unwrap_or(0)
     }
 
-    /// The excess that each step still ahead must exclude: the harm budget over its weight.
-    fn margins(&self, next: &mut Memory) -> Vec<f64> {
+    /// The share of all requests a step may put at risk, fixed the first time.
+    fn harm(&self, next: &mut Memory) -> f64 {
         let plan = &self.program.plan;
         let usual = || {
-            let compares = plan.checks.iter().position(|c| c.tolerate.is_some());
             let stated = self.program.route.traffic.map(|t| t.failures);
-            stated.or_else(|| next.evidence.usual_failures(compares?)).unwrap_or(0.0)
+            let compared = (0..plan.checks.len()).filter(|c| plan.checks[*c].tolerate.is_some());
+            let mut known = compared.filter_map(|check| next.evidence.usual_failures(check));
+            stated.or_else(|| known.next()).unwrap_or(0.0)
         };
         let harm = next.harm.unwrap_or_else(|| planning::harm_budget(usual(), plan.harm));
         next.harm = Some(harm);
-        let ahead = (self.state.entered..plan.steps.len())
-            .filter_map(|step| self.program.baked_weight(step))
-            .chain([Weight::FULL]);
-        let mut margins: Vec<f64> = ahead.map(|w| planning::margin(harm, w)).collect();
-        margins.dedup();
-        margins
+        harm
+    }
+
+    /// The weights of the steps still ahead, and the last share.
+    fn ahead(&self) -> Vec<Weight> {
+        let steps = self.state.entered..self.program.plan.steps.len();
+        let weights = steps.filter_map(|step| self.program.baked_weight(step));
+        let mut ahead: Vec<Weight> = weights.chain([Weight::FULL]).collect();
+        ahead.dedup();
+        ahead
     }
 
     fn finding(&self, judgement: &Judgement, warming: bool) -> Finding {

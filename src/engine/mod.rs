@@ -6,6 +6,7 @@
 mod asks;
 mod buckets;
 mod commands;
+mod criteria;
 mod draft;
 mod due;
 mod increments;
@@ -22,9 +23,10 @@ mod transition;
 mod tests;
 
 pub use asks::asks;
+pub use criteria::{criteria, rules};
 pub use due::due;
 pub use invariants::invariants;
-pub use look::{Memory, criteria, rules, weigh};
+pub use look::{Memory, weigh};
 pub use sample::{
     Answer, Ask, Counter, From, Point, Pushed, Series, Trouble, TroubleKind, histogram_key,
 };

@@ -50,6 +50,11 @@ impl Baseline {
         (PRIOR_FAILURES + self.failures) / (PRIOR_REQUESTS + self.requests)
     }
 
+    /// Requests and failures seen so far.
+    pub(super) fn seen(&self) -> (f64, f64) {
+        (self.requests, self.failures)
+    }
+
     /// What the log evidence is divided by; at least 1, with half a standard error to the safe side.
     pub fn dispersion(&self) -> f64 {
         let spread = 1.0 + 0.5 * (2.0 / self.pairs).sqrt();

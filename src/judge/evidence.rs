@@ -2,12 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::counts::{Counts, Tally};
-use super::dispersion::Baseline;
+use super::compared::CountEvidence;
+use super::counts::Tally;
+use super::histogram::HistogramEvidence;
 use super::limits::Streak;
-use super::mixture::{Arms, Mixture};
-use super::onset::Onset;
-use super::promotion::Gate;
+use super::numbers::Numbers;
 use super::sample_ratio::SampleRatio;
 use super::{Criterion, LookInput, Rules};
 use crate::domain::Weight;
@@ -28,22 +27,55 @@ pub struct Evidence {
 
 /// The part of one check.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "StoredCheck")]
 pub struct CheckEvidence {
-    pub(super) harm: Mixture,
-    pub(super) gates: Vec<Gate>,
-    pub(super) baseline: Baseline,
-    pub(super) onset: Onset,
-    /// Since the weight in force last changed.
-    pub(super) step: Tally,
-    /// Since the first look, or since a person last said "go on".
-    pub(super) life: Counts,
+    pub(super) compared: Compared,
     pub(super) limits: Vec<Streak>,
 }
 
+/// What was compared, by the kind of numbers there are: the first ones say which, and it stays.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Compared {
+    Counts(CountEvidence),
+    Histogram(HistogramEvidence),
+}
+
+impl Default for Compared {
+    fn default() -> Self {
+        Self::Counts(CountEvidence::default())
+    }
+}
+
+/// Version 1 had counts alone, without saying so.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredCheck {
+    Now {
+        compared: Compared,
+        limits: Vec<Streak>,
+    },
+    First {
+        #[serde(flatten)]
+        counts: CountEvidence,
+        limits: Vec<Streak>,
+    },
+}
+
+impl From<StoredCheck> for CheckEvidence {
+    fn from(stored: StoredCheck) -> Self {
+        match stored {
+            StoredCheck::Now { compared, limits } => Self { compared, limits },
+            StoredCheck::First { counts, limits } => {
+                Self { compared: Compared::Counts(counts), limits }
+            }
+        }
+    }
+}
+
 impl Evidence {
-    /// Rises when the same looks would no longer give the same bits; a rollout goes on with the version it began with
-    /// as long as its state can be read.
-    pub const VERSION: u32 = 1;
+    /// Rises when the same looks would no longer give the same bits; what an earlier version stored loads for ever.
+    pub const VERSION: u32 = 2;
 
     /// Before the first look.
     pub fn new(criteria: &[Criterion]) -> Self {
@@ -57,6 +89,7 @@ impl Evidence {
         }
     }
 
+    /// Of the formulas that made it, at its start.
     pub fn version(&self) -> u32 {
         self.version
     }
@@ -67,17 +100,24 @@ impl Evidence {
     }
 
     /// Takes one look of a baseline's history in, oldest first: how its failures cluster and how many are usual.
-    /// 120 looks are enough, 240 better. An unknown check and a senseless look teach nothing.
-    pub fn learn(&mut self, check: usize, requests: u64, failures: u64) {
+    /// 120 looks are enough, 240 better. An unknown check and a senseless look teach nothing; the canary's part of the
+    /// numbers is not looked at.
+    pub fn learn(&mut self, check: usize, numbers: &Numbers) {
+        if numbers.is_senseless() {
+            return;
+        }
         if let Some(check) = self.checks.get_mut(check) {
-            check.baseline.learn(requests, failures);
+            check.compared.learn(numbers);
         }
     }
 
     /// The usual share of failures by what was learned so far, 0 to 1 and never 0; 0.1 % when nothing was. Fix a harm
-    /// budget from it once, at the start: a gate whose margin moves begins anew.
+    /// budget from it once, at the start: a gate whose margin moves begins anew. `None` where failures are not counted.
     pub fn usual_failures(&self, check: usize) -> Option<f64> {
-        self.checks.get(check).map(|check| check.baseline.rate())
+        match &self.checks.get(check)?.compared {
+            Compared::Counts(counts) => Some(counts.bets.baseline.rate()),
+            Compared::Histogram(_) => None,
+        }
     }
 
     /// A person saw the regression and said "go on": the evidence starts anew, and must now reach twice the last limit,
@@ -85,11 +125,11 @@ impl Evidence {
     pub fn next_life(&mut self) {
         self.lives = self.lives.saturating_add(1);
         for check in &mut self.checks {
-            check.harm = Mixture::default();
-            check.gates.clear();
-            check.onset = Onset::default();
-            check.life = Counts::default();
             check.limits.clear();
+            match &mut check.compared {
+                Compared::Counts(counts) => counts.next_life(),
+                Compared::Histogram(histogram) => histogram.next_life(),
+            }
         }
     }
 
@@ -116,16 +156,16 @@ impl Evidence {
         self.checks.resize_with(criteria.len(), CheckEvidence::default);
         if self.weight != input.weight {
             self.weight = input.weight;
-            self.checks.iter_mut().for_each(|check| check.step = Tally::default());
+            self.checks.iter_mut().for_each(|check| check.compared.weight_changed());
         }
         if let Some(seen) = input.split.filter(|seen| !seen.is_senseless()) {
             self.split.update(input.weight, seen, input.sticky);
         }
         let mut counted = false;
         for (index, (check, criterion)) in self.checks.iter_mut().zip(criteria).enumerate() {
-            let counts = input.sensible(index);
-            check.take(rules, criterion, input, counts.as_ref());
-            counted |= counts.is_some_and(|counts| !counts.is_empty());
+            let numbers = input.sensible(index);
+            check.take(rules, criterion, input, numbers);
+            counted |= numbers.is_some_and(|n| n.requests().is_none_or(|seen| !seen.is_empty()));
         }
         self.looks += u64::from(counted);
     }
@@ -137,74 +177,89 @@ impl CheckEvidence {
         rules: &Rules,
         criterion: &Criterion,
         input: &LookInput,
-        counts: Option<&Counts>,
+        numbers: Option<&Numbers>,
     ) {
         self.limits.resize_with(criterion.limits.len(), Streak::default);
         for (streak, limit) in self.limits.iter_mut().zip(&criterion.limits) {
-            streak.update(limit, counts, input.lasting);
+            streak.update(limit, numbers, input.lasting);
         }
-        let Some(counts) = counts else {
-            return;
-        };
-        // An empty look takes its time as well: the pace would be overstated without it.
-        self.step.add(counts, input.lasting);
-        self.life.add(counts);
-        if input.control && !counts.is_empty() {
-            self.compare(rules, criterion, input, counts);
+        if let Some(numbers) = numbers {
+            self.compared.take(rules, criterion, input, numbers);
+        }
+    }
+}
+
+impl Compared {
+    fn learn(&mut self, numbers: &Numbers) {
+        self.become_kind_of(numbers);
+        match (self, numbers) {
+            (Self::Counts(counts), Numbers::Counts(look)) => {
+                counts.bets.baseline.learn(look.baseline_requests, look.baseline_failures);
+            }
+            (Self::Histogram(histogram), Numbers::Histogram(look)) => histogram.learn(look),
+            _ => {}
         }
     }
 
-    /// The baseline of this look is learned last: what judges a look must come from earlier ones.
-    fn compare(
-        &mut self,
-        rules: &Rules,
-        criterion: &Criterion,
-        input: &LookInput,
-        counts: &Counts,
-    ) {
-        if let Some(null) = &criterion.tolerate {
-            let (rate, dispersion) = (self.baseline.rate(), self.baseline.dispersion());
-            let arms = Arms::from(counts);
-            if let Some(ratio) = self.harm.update(&arms, null, rate, dispersion, rules.share()) {
-                self.onset.update(ratio, counts, input.lasting);
+    fn take(&mut self, rules: &Rules, criterion: &Criterion, input: &LookInput, numbers: &Numbers) {
+        self.become_kind_of(numbers);
+        match (self, numbers) {
+            (Self::Counts(counts), Numbers::Counts(look)) => {
+                counts.take(rules, criterion, input, look);
             }
-            self.match_gates(input);
-            for gate in &mut self.gates {
-                gate.update(&arms, rate, dispersion, rules.beta);
+            (Self::Histogram(histogram), Numbers::Histogram(look)) => {
+                histogram.take(rules, criterion, input, look);
             }
-        }
-        self.baseline.learn(counts.baseline_requests, counts.baseline_failures);
-    }
-
-    /// One gate for each margin still ahead; those passed are forgotten.
-    fn match_gates(&mut self, input: &LookInput) {
-        self.gates.retain(|gate| input.gates().any(|margin| margin == gate.margin()));
-        for margin in input.gates() {
-            if !margin.is_nan() && self.gate(margin).is_none() {
-                self.gates.push(Gate::new(margin));
-            }
+            _ => {}
         }
     }
 
-    pub(super) fn gate(&self, margin: f64) -> Option<&Gate> {
-        self.gates.iter().find(|gate| gate.margin() == margin)
+    /// A plan never changes the kind of a check, so what is replaced here is what nothing was learned of.
+    fn become_kind_of(&mut self, numbers: &Numbers) {
+        match (&self, numbers) {
+            (Self::Counts(_), Numbers::Counts(_)) | (Self::Histogram(_), Numbers::Histogram(_)) => {
+            }
+            (_, Numbers::Counts(_)) => *self = Self::Counts(CountEvidence::default()),
+            (_, Numbers::Histogram(_)) => *self = Self::Histogram(HistogramEvidence::default()),
+            _ => {}
+        }
+    }
+
+    fn weight_changed(&mut self) {
+        match self {
+            Self::Counts(counts) => counts.step = Tally::default(),
+            Self::Histogram(histogram) => histogram.weight_changed(),
+        }
+    }
+
+    /// Evidence of harm, natural logarithm, as it counts.
+    pub(super) fn log_harm(&self, rules: &Rules) -> f64 {
+        match self {
+            Self::Counts(counts) => counts.log_harm(rules),
+            Self::Histogram(histogram) => histogram.log_harm(rules),
+        }
+    }
+
+    /// What was counted since the weight changed, and how long it took.
+    pub(super) fn step(&self) -> Tally {
+        match self {
+            Self::Counts(counts) => counts.step,
+            Self::Histogram(histogram) => *histogram.step(),
+        }
+    }
+
+    /// Whether it can vote for a step.
+    pub(super) fn has_gate(&self) -> bool {
+        match self {
+            Self::Counts(_) | Self::Histogram(_) => true,
+        }
     }
 
     /// Canary requests a second at this weight, as seen; `None` before the first.
     pub(super) fn canary_pace(&self) -> Option<f64> {
-        let seconds = self.step.lasting.as_secs_f64();
-        let requests = self.step.counts.canary_requests as f64;
+        let step = self.step();
+        let seconds = step.lasting.as_secs_f64();
+        let requests = step.counts.canary_requests as f64;
         (seconds > 0.0 && requests > 0.0).then(|| requests / seconds)
-    }
-}
-
-impl From<&Counts> for Arms {
-    fn from(counts: &Counts) -> Self {
-        Self {
-            canary_exposure: counts.canary_requests as f64,
-            canary_events: counts.canary_failures as f64,
-            baseline_exposure: counts.baseline_requests as f64,
-            baseline_events: counts.baseline_failures as f64,
-        }
     }
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::counts::Counts;
-use super::{Limit, LimitAction, LimitKind};
+use super::{Limit, LimitAction, LimitKind, Numbers};
 
 /// How long a limit has been broken without a healthy look between.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,18 +19,30 @@ pub struct Streak {
 pub struct Broken {
     pub kind: LimitKind,
     pub then: LimitAction,
+    /// A share, 0 to 1, or a mean or level in its own unit.
+    #[serde(default)]
+    pub seen: f64,
+    /// What failed or was too slow, of how many; 0 of 0 where nothing is counted.
     pub failures: u64,
     pub requests: u64,
     pub lasting: Duration,
 }
 
+/// What one look shows of a limit.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    value: f64,
+    failures: u64,
+    requests: u64,
+}
+
 impl Streak {
-    pub(super) fn update(&mut self, limit: &Limit, counts: Option<&Counts>, lasting: Duration) {
+    pub(super) fn update(&mut self, limit: &Limit, numbers: Option<&Numbers>, lasting: Duration) {
         self.broken_now = false;
-        let Some(counts) = counts.filter(|c| c.canary_requests >= limit.min_requests.max(1)) else {
+        let Some(seen) = numbers.and_then(|numbers| limit.seen(numbers)) else {
             return;
         };
-        if is_broken(limit.kind, counts) {
+        if limit.is_broken(seen.value) {
             self.broken_now = true;
             self.broken_for = self.broken_for.saturating_add(lasting);
         } else {
@@ -39,23 +50,55 @@ impl Streak {
         }
     }
 
-    pub(super) fn verdict(&self, limit: &Limit, counts: &Counts) -> Option<Broken> {
+    pub(super) fn verdict(&self, limit: &Limit, numbers: &Numbers) -> Option<Broken> {
+        let seen = limit.seen(numbers)?;
         (self.broken_now && self.broken_for >= limit.lasting).then_some(Broken {
             kind: limit.kind,
             then: limit.then,
-            failures: counts.canary_failures,
-            requests: counts.canary_requests,
+            seen: seen.value,
+            failures: seen.failures,
+            requests: seen.requests,
             lasting: self.broken_for,
         })
     }
 }
 
-fn is_broken(kind: LimitKind, counts: &Counts) -> bool {
-    match kind {
-        LimitKind::ErrorsAbove(share) => counts.canary_rate().is_some_and(|rate| rate > share),
-        LimitKind::SlowerThan { .. }
-        | LimitKind::Above(_)
-        | LimitKind::Below(_)
-        | LimitKind::AboveBefore(_) => false,
+impl Limit {
+    /// `None` where the look says nothing of it: too few requests, or numbers of another kind.
+    fn seen(&self, numbers: &Numbers) -> Option<Seen> {
+        let share = |failures: u64, requests: u64| {
+            let enough = requests >= self.min_requests.max(1);
+            let value = failures as f64 / requests.max(1) as f64;
+            enough.then_some(Seen { value, failures, requests })
+        };
+        let value = |value: f64| Some(Seen { value, failures: 0, requests: 0 });
+        match (self.kind, numbers) {
+            (LimitKind::ErrorsAbove(_), Numbers::Counts(c)) => {
+                share(c.canary_failures, c.canary_requests)
+            }
+            (LimitKind::SlowerThan { seconds, .. }, Numbers::Histogram(histogram)) => {
+                // Of a bound that is not smaller: what is slower than that is surely slower than the limit.
+                let slower = histogram.slower.iter().find(|slower| slower.than >= seconds)?;
+                share(slower.canary, histogram.canary_requests)
+            }
+            (LimitKind::Above(_) | LimitKind::Below(_), Numbers::Values(values)) => {
+                let Seen { requests, .. } = share(0, values.canary.events)?;
+                let mean = values.canary.sum / requests as f64;
+                Some(Seen { value: mean, failures: 0, requests })
+            }
+            (LimitKind::Above(_) | LimitKind::Below(_), Numbers::Gauge(pair)) => value(pair.canary),
+            (LimitKind::Above(_) | LimitKind::Below(_), Numbers::Level(level)) => value(*level),
+            _ => None,
+        }
+    }
+
+    fn is_broken(&self, seen: f64) -> bool {
+        match self.kind {
+            LimitKind::ErrorsAbove(most) | LimitKind::Above(most) => seen > most,
+            LimitKind::SlowerThan { quantile, .. } => seen > 1.0 - quantile,
+            LimitKind::Below(least) => seen < least,
+            // Judged by what the hour before the shift was like: not here.
+            LimitKind::AboveBefore(_) => false,
+        }
     }
 }

@@ -5,28 +5,35 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Requests};
-use super::evidence::{CheckEvidence, Evidence};
+use super::evidence::{CheckEvidence, Compared, Evidence};
 use super::mixture::log_sum;
-use super::promotion::Gate;
+use super::numbers::Numbers;
 use super::sample_ratio::Wrong;
-use super::verdict::{Remaining, Senseless, Thin, Uncompared, Verdict};
+use super::verdict::{Means, Remaining, Senseless, Thin, Uncompared, Verdict, What};
 use super::{Criterion, LimitAction, Rules, planning};
 use crate::domain::Weight;
+
+/// Of the checks that are blamed, at most this part is blamed falsely, in expectation.
+const FALSELY_BLAMED: f64 = 0.05;
 
 /// What was seen in one look. A look never spans a change of weight.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LookInput {
     /// In force during the look: the canary's share.
     pub weight: Weight,
-    /// False when the canary has all the traffic: limits alone apply.
+    /// False when the canary has all the traffic: limits and absolute tolerances alone apply.
     pub control: bool,
-    /// The excess failure rate that each step still ahead must exclude (harm budget / its weight), nearest first; empty
-    /// when nothing is to be opened. A margin is known by its value: one that changes starts its evidence anew.
-    pub margins: Vec<f64>,
+    /// Without a control the canary is held to what the baseline did before.
+    pub history: bool,
+    /// The share of all requests that a step may put at risk, 0 to 1.
+    pub harm: f64,
+    /// The weights still ahead, nearest first: each step must exclude an excess of `harm` over its weight. Empty when
+    /// nothing is to be opened. A margin is known by its value: one that changes starts its evidence anew.
+    pub ahead: Vec<Weight>,
     /// Monotonic.
     pub lasting: Duration,
     /// Increments of each check, in the order of the criteria; `None` where the source could not say.
-    pub checks: Vec<Option<Counts>>,
+    pub checks: Vec<Option<Numbers>>,
     /// Requests of the route itself; `None` where they cannot be told.
     pub split: Option<Requests>,
     /// Whether users keep their arm: then requests come in clusters, and their shares may be off by more.
@@ -42,16 +49,25 @@ pub struct Judgement {
     /// Of all comparing checks together, natural logarithm; `None` when none compares.
     pub log_evidence: Option<f64>,
     pub log_limit: f64,
+    /// Checks that show harm by themselves, the worst first; at most 5 % of such names are wrong, in expectation.
+    #[serde(default)]
+    pub blamed: Vec<String>,
 }
 
 /// The numbers of one check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     pub check: String,
+    /// What the counts below are of.
+    #[serde(default)]
+    pub what: What,
     /// Counted since the weight in force last changed.
     pub step: Counts,
     /// Counted since harm seems to have begun; `None` while nothing points to harm.
     pub since: Option<Counts>,
+    /// Of values and levels, instead of counts.
+    #[serde(default)]
+    pub means: Option<Means>,
     /// Evidence of harm of this check alone, natural logarithm; `None`: limits only.
     pub log_evidence: Option<f64>,
     /// What the next step must exclude, as an excess failure rate.
@@ -63,6 +79,27 @@ pub struct Reading {
     pub remaining: Option<Remaining>,
     /// How much more than chance the baseline's failures vary; at least 1.
     pub dispersion: f64,
+    /// The failure rate a canary without control is held to, by what the baseline did before; `None` with a control.
+    #[serde(default)]
+    pub held_to: Option<f64>,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            check: String::new(),
+            what: What::default(),
+            step: Counts::default(),
+            since: None,
+            means: None,
+            log_evidence: None,
+            margin: None,
+            log_excluded: None,
+            remaining: None,
+            dispersion: 1.0,
+            held_to: None,
+        }
+    }
 }
 
 /// Takes one look in. Total: whatever the numbers, there is an answer.
@@ -79,19 +116,20 @@ pub fn look(
 }
 
 impl LookInput {
-    /// The counts of a check, unless they are missing or cannot be.
-    pub(super) fn sensible(&self, check: usize) -> Option<Counts> {
-        self.checks.get(check).copied().flatten().filter(|counts| !counts.is_senseless())
+    /// The numbers of a check, unless they are missing or cannot be.
+    pub(super) fn sensible(&self, check: usize) -> Option<&Numbers> {
+        self.checks.get(check)?.as_ref().filter(|numbers| !numbers.is_senseless())
     }
 
-    /// The margins as gates know them: an excess failure rate is a share. NaN stays NaN, and opens nothing.
-    pub(super) fn gates(&self) -> impl Iterator<Item = f64> {
-        self.margins.iter().map(|margin| margin.clamp(0.0, 1.0))
+    /// The excess rate that each step ahead must exclude, nearest first, where a step may do at least the harm `least`.
+    pub(super) fn margins(&self, least: f64) -> impl Iterator<Item = f64> + Clone {
+        let harm = self.harm.max(least);
+        self.ahead.iter().map(move |next| planning::margin(harm, *next))
     }
 
     /// Whether somebody could tell, and nobody saw a request in either arm.
     fn is_idle(&self) -> bool {
-        let checks = self.checks.iter().flatten().map(Counts::requests);
+        let checks = self.checks.iter().flatten().filter_map(Numbers::requests);
         let mut told = checks.chain(self.split).peekable();
         told.peek().is_some() && told.all(|seen| seen.is_empty())
     }
@@ -112,6 +150,7 @@ impl Look<'_> {
             verdict: self.verdict(&readings),
             log_evidence: self.log_evidence(),
             log_limit: self.evidence.log_limit(self.rules),
+            blamed: self.blamed(),
             readings,
         }
     }
@@ -119,9 +158,9 @@ impl Look<'_> {
     /// The order is policy. A limit that reverts comes first, for a plan may only pause on a regression; danger comes
     /// before doubt, and doubt about the numbers before what they seem to say.
     fn verdict(&self, readings: &[Reading]) -> Verdict {
-        self.broken(LimitAction::Revert)
+        self.broken(|then| then == LimitAction::Revert)
             .or_else(|| self.regression())
-            .or_else(|| self.broken(LimitAction::Pause))
+            .or_else(|| self.broken(|then| then != LimitAction::Revert))
             .or_else(|| self.senseless())
             .or_else(|| self.split())
             .or_else(|| self.blind())
@@ -139,29 +178,27 @@ impl Look<'_> {
         self.checks().filter(|(_, criterion, _)| criterion.tolerate.is_some())
     }
 
-    fn broken(&self, then: LimitAction) -> Option<Verdict> {
+    fn broken(&self, then: fn(LimitAction) -> bool) -> Option<Verdict> {
         self.checks().find_map(|(index, criterion, evidence)| {
-            let counts = self.input.sensible(index)?;
+            let numbers = self.input.sensible(index)?;
             let mut limits = criterion.limits.iter().zip(&evidence.limits);
             let limit = limits.find_map(|(limit, streak)| {
-                streak.verdict(limit, &counts).filter(|broken| broken.then == then)
+                streak.verdict(limit, numbers).filter(|broken| then(broken.then))
             })?;
             Some(Verdict::LimitBroken { check: criterion.name.clone(), limit })
         })
     }
 
-    /// Equal-weighted average over the comparing checks: valid under any dependence between them.
+    /// Weighted average over the comparing checks: valid under any dependence between them.
     fn log_evidence(&self) -> Option<f64> {
-        let logs: Vec<f64> =
-            self.comparing().map(|(_, _, evidence)| self.counted(evidence)).collect();
-        (!logs.is_empty()).then(|| log_sum(&logs) - libm::log(logs.len() as f64))
+        let all: f64 = self.comparing().map(|(_, criterion, _)| criterion.weight).sum();
+        let logs: Vec<f64> = self.comparing().map(|(_, c, e)| self.part(c, e)).collect();
+        (!logs.is_empty()).then(|| log_sum(&logs) - libm::log(all))
     }
 
-    /// A check whose canary had fewer failures than the least that count cannot speak of harm, only against it.
-    fn counted(&self, evidence: &CheckEvidence) -> f64 {
-        let enough = evidence.life.canary_failures >= self.rules.min_failures;
-        let log = evidence.harm.log_evidence();
-        if enough { log } else { log.min(0.0) }
+    /// What a check brings into the average.
+    fn part(&self, criterion: &Criterion, evidence: &CheckEvidence) -> f64 {
+        libm::log(criterion.weight) + evidence.compared.log_harm(self.rules)
     }
 
     fn regression(&self) -> Option<Verdict> {
@@ -171,15 +208,46 @@ impl Look<'_> {
             return None;
         }
         let (_, criterion, evidence) =
-            self.comparing().max_by(|a, b| self.counted(a.2).total_cmp(&self.counted(b.2)))?;
-        let counts = evidence.shown(self.rules.min_failures);
-        Some(Verdict::Regression { check: criterion.name.clone(), counts, log_evidence, log_limit })
+            self.comparing().max_by(|a, b| self.part(a.1, a.2).total_cmp(&self.part(b.1, b.2)))?;
+        let Harm { what, counts, means } = self.harm(criterion, evidence);
+        let check = criterion.name.clone();
+        Some(Verdict::Regression { check, what, counts, means, log_evidence, log_limit })
+    }
+
+    /// What a sentence about harm speaks of.
+    fn harm(&self, criterion: &Criterion, evidence: &CheckEvidence) -> Harm {
+        let what = if criterion.users { What::FailedUsers } else { What::Failed };
+        match &evidence.compared {
+            Compared::Counts(counts) => {
+                Harm { what, counts: counts.shown(self.rules), means: None }
+            }
+            Compared::Histogram(histogram) => {
+                let told = histogram.told(self.rules);
+                let what = What::SlowerThan(told.map_or(0.0, |told| told.than));
+                let counts = told.map(|told| told.since.unwrap_or(told.life)).unwrap_or_default();
+                Harm { what, counts, means: None }
+            }
+        }
+    }
+
+    /// The checks that show harm by themselves, the false among them at most 5 % in expectation (e-BH of Wang and
+    /// Ramdas, 2022: the largest k checks whose evidence is at least K / (k * 5 %)).
+    fn blamed(&self) -> Vec<String> {
+        let mut sorted: Vec<(f64, &str)> = self
+            .comparing()
+            .map(|(_, c, e)| (e.compared.log_harm(self.rules), c.name.as_str()))
+            .collect();
+        sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let all = sorted.len() as f64;
+        let enough = |k: usize| libm::log(all / (k as f64 * FALSELY_BLAMED));
+        let blamed = (1..=sorted.len()).rev().find(|&k| sorted[k - 1].0 >= enough(k)).unwrap_or(0);
+        sorted.iter().take(blamed).map(|(_, name)| (*name).to_owned()).collect()
     }
 
     fn senseless(&self) -> Option<Verdict> {
         let named = self.criteria.iter().zip(&self.input.checks);
         let counts = named
-            .filter(|(_, counts)| counts.is_some_and(|counts| counts.is_senseless()))
+            .filter(|(_, numbers)| numbers.as_ref().is_some_and(Numbers::is_senseless))
             .map(|(criterion, _)| Senseless::Counts { check: criterion.name.clone() })
             .next();
         let requests =
@@ -221,7 +289,10 @@ impl Look<'_> {
 
     /// `None` when every comparing check excludes what the nearest step must exclude.
     fn thin(&self, readings: &[Reading]) -> Option<Verdict> {
-        if self.comparing().any(|(_, _, evidence)| evidence.step.counts.canary_requests == 0) {
+        let none = |e: &CheckEvidence| {
+            e.compared.has_gate() && e.compared.step().counts.canary_requests == 0
+        };
+        if self.comparing().any(|(_, _, evidence)| none(evidence)) {
             return Some(Verdict::Inconclusive { why: Thin::NoCanaryYet });
         }
         let enough = libm::log(1.0 / self.rules.beta);
@@ -236,51 +307,63 @@ impl Look<'_> {
 
     fn read(&self, criterion: &Criterion, evidence: &CheckEvidence) -> Reading {
         let compares = criterion.tolerate.is_some();
-        let margin = self.input.gates().next().filter(|_| compares);
-        let log_excluded =
-            margin.map(|margin| evidence.gate(margin).map_or(0.0, Gate::log_evidence));
-        Reading {
+        let mut reading = Reading {
             check: criterion.name.clone(),
-            step: evidence.step.counts,
-            since: Some(evidence.onset.since().counts).filter(|counts| !counts.is_empty()),
-            log_evidence: compares.then(|| evidence.harm.log_evidence()),
-            margin,
-            log_excluded,
-            remaining: margin
-                .zip(log_excluded)
-                .and_then(|(m, log)| self.remaining(evidence, m, log)),
-            dispersion: evidence.baseline.dispersion(),
+            log_evidence: compares.then(|| evidence.compared.log_harm(self.rules)),
+            ..Reading::default()
+        };
+        match &evidence.compared {
+            Compared::Counts(counts) => {
+                reading.what = if criterion.users { What::FailedUsers } else { What::Failed };
+                reading.step = counts.step.counts;
+                reading.since = counts.since();
+                reading.held_to = counts.bets.held_to();
+                let margin = self.input.margins(0.0).next();
+                let gate = margin.map(|margin| (margin, counts.gates.log_excluded(margin)));
+                let baseline = &counts.bets.baseline;
+                reading.dispersion = baseline.dispersion();
+                self.opening(&mut reading, evidence, gate.filter(|_| compares), baseline.rate());
+            }
+            Compared::Histogram(histogram) => {
+                let Some(told) = histogram.told(self.rules) else { return reading };
+                reading.what = What::SlowerThan(told.than);
+                reading.step = told.step;
+                reading.since = told.since;
+                reading.held_to = told.held_to;
+                reading.dispersion = told.dispersion;
+                let gate = histogram.gate(self.input).filter(|_| compares);
+                self.opening(&mut reading, evidence, gate, told.rate);
+            }
         }
+        reading
     }
 
-    fn remaining(
+    /// What opens the next step, and about how much is still missing.
+    fn opening(
         &self,
+        reading: &mut Reading,
         evidence: &CheckEvidence,
-        margin: f64,
-        log_excluded: f64,
-    ) -> Option<Remaining> {
+        gate: Option<(f64, f64)>,
+        rate: f64,
+    ) {
+        let Some((margin, log_excluded)) = gate else { return };
+        reading.margin = Some(margin);
+        reading.log_excluded = Some(log_excluded);
         let missing = (libm::log(1.0 / self.rules.beta) - log_excluded).max(0.0);
-        let baseline = &evidence.baseline;
         let weight = self.input.weight.fraction();
-        let requests = planning::requests_for(
-            missing,
-            planning::health_information(baseline.rate(), weight, margin),
-            baseline.dispersion(),
-        );
-        let time = evidence
-            .canary_pace()
-            .and_then(|pace| Duration::try_from_secs_f64(requests / pace).ok());
-        requests.is_finite().then_some(Remaining { requests, time })
+        let information = planning::health_information(rate, weight, margin);
+        let requests = planning::requests_for(missing, information, reading.dispersion);
+        let pace = evidence.compared.canary_pace();
+        let time = pace.and_then(|pace| Duration::try_from_secs_f64(requests / pace).ok());
+        reading.remaining = requests.is_finite().then_some(Remaining { requests, time });
     }
 }
 
-impl CheckEvidence {
-    /// What a sentence about harm should count: since the onset, if that alone shows it.
-    fn shown(&self, min_failures: u64) -> Counts {
-        let since = self.onset.since().counts;
-        let worse = since.ratio().is_none_or(|ratio| ratio > 1.0);
-        if since.canary_failures >= min_failures && worse { since } else { self.life }
-    }
+/// What a sentence about harm speaks of.
+struct Harm {
+    what: What,
+    counts: Counts,
+    means: Option<Means>,
 }
 
 impl Judgement {

@@ -37,11 +37,33 @@ pub(super) struct Rates {
     pub baseline: f64,
 }
 
-/// Log wealth of the cash and of each alternative.
+/// The wealth of the cash and of each alternative.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Stored")]
 pub struct Mixture {
-    log_wealth: [f64; ALTERNATIVES + 1],
+    log_total: f64,
+    /// What part of the total each has; they sum to 1. None is ever 0: dealing sees to that.
+    parts: [f64; ALTERNATIVES + 1],
+}
+
+/// Version 1 kept the logarithm of each wealth.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Logs([f64; ALTERNATIVES + 1]),
+    Parts { log_total: f64, parts: [f64; ALTERNATIVES + 1] },
+}
+
+impl From<Stored> for Mixture {
+    fn from(stored: Stored) -> Self {
+        match stored {
+            Stored::Parts { log_total, parts } => Self { log_total, parts },
+            Stored::Logs(logs) => {
+                let log_total = log_sum(&logs);
+                Self { log_total, parts: logs.map(|log| exp(log - log_total)) }
+            }
+        }
+    }
 }
 
 /// The cash, then the bet on each alternative; the sum is 1.
@@ -49,9 +71,11 @@ const PRIOR: [f64; ALTERNATIVES + 1] = [CASH, NEAR, NEAR, FAR, FAR, FAR, FAR, FA
 const NEAR: f64 = (1.0 - CASH) * 0.075;
 const FAR: f64 = (1.0 - CASH) * 0.85 / 6.0;
 
-static MULTIPLES: LazyLock<[f64; ALTERNATIVES]> = LazyLock::new(|| {
+/// Each alternative and its logarithm.
+static MULTIPLES: LazyLock<[(f64, f64); ALTERNATIVES]> = LazyLock::new(|| {
     let wide = |j: f64| 1.0 + 0.4 * libm::pow(150.0, j / 5.0);
     [1.1, 1.2, wide(0.0), wide(1.0), wide(2.0), wide(3.0), wide(4.0), wide(5.0)]
+        .map(|multiple| (multiple, log(multiple)))
 });
 
 /// The alternative whose rise and fall dates the beginning of harm: near enough to see a mild one.
@@ -59,7 +83,7 @@ const DATING: usize = 2;
 
 impl Default for Mixture {
     fn default() -> Self {
-        Self { log_wealth: PRIOR.map(log) }
+        Self { log_total: 0.0, parts: PRIOR }
     }
 }
 
@@ -78,25 +102,47 @@ impl Mixture {
         if !arms.can_speak(null) {
             return None;
         }
-        let edge = null.ratio * baseline_rate + null.delta;
-        let ratios = MULTIPLES.map(|multiple| {
-            if null.delta <= 0.0 {
-                return log_ratio_of_multiple(arms, multiple, null.ratio);
-            }
-            let alternative = Rates { canary: multiple * edge, baseline: baseline_rate };
-            log_ratio(arms, alternative, null)
-        });
-        deal(&mut self.log_wealth, &PRIOR, share);
-        for (wealth, ratio) in self.log_wealth.iter_mut().skip(1).zip(&ratios) {
-            *wealth += ratio / dispersion;
-        }
+        let ratios = log_ratios(arms, null, baseline_rate);
+        self.multiply(&ratios.map(|ratio| ratio / dispersion), share);
         Some(ratios[DATING])
+    }
+
+    /// Deals anew, then multiplies each bet by its factor. Scaled by the greatest factor, so that nothing overflows; the
+    /// part that it belongs to is at least what was dealt to it, so the total is never 0.
+    fn multiply(&mut self, log_factors: &[f64; ALTERNATIVES], share: f64) {
+        let most = log_factors.iter().copied().fold(0.0, f64::max);
+        let deal = |part: f64, prior: f64| (1.0 - share) * part + share * prior;
+        self.parts[0] = deal(self.parts[0], PRIOR[0]) * exp(-most);
+        for (i, factor) in log_factors.iter().enumerate() {
+            self.parts[i + 1] = deal(self.parts[i + 1], PRIOR[i + 1]) * exp(factor - most);
+        }
+        let total: f64 = self.parts.iter().sum();
+        self.parts.iter_mut().for_each(|part| *part /= total);
+        self.log_total += most + log(total);
     }
 
     /// Natural logarithm of the evidence; 0 at the start, harm from `ln(1/alpha)` on.
     pub fn log_evidence(&self) -> f64 {
-        log_sum(&self.log_wealth)
+        self.log_total
     }
+}
+
+/// Of one look, for each alternative.
+fn log_ratios(arms: &Arms, null: &Tolerance, baseline_rate: f64) -> [f64; ALTERNATIVES] {
+    if null.delta <= 0.0 {
+        // The base rate cancels, so a burst in both arms says nothing (conditional binomial).
+        let canary = arms.canary_exposure * null.ratio;
+        let theta = canary / (canary + arms.baseline_exposure);
+        let events = arms.canary_events + arms.baseline_events;
+        return MULTIPLES.map(|(multiple, log_multiple)| {
+            arms.canary_events * log_multiple - events * log1p(theta * (multiple - 1.0))
+        });
+    }
+    let edge = null.ratio * baseline_rate + null.delta;
+    MULTIPLES.map(|(multiple, _)| {
+        let alternative = Rates { canary: multiple * edge, baseline: baseline_rate };
+        log_ratio(arms, alternative, null)
+    })
 }
 
 impl Arms {

@@ -5,10 +5,13 @@
 //! Invariants: a canary that was never seen never passes; a healthy one is called a regression in at most `alpha` of
 //! rollouts, however often one looks; logarithms and exponentials come from `libm`, so every machine gets the same bits.
 
+mod compared;
 mod counts;
 mod criterion;
 mod dispersion;
 mod evidence;
+mod histogram;
+mod history;
 mod limits;
 mod look;
 mod mixture;
@@ -31,4 +34,4 @@ pub use limits::Broken;
 pub use look::{Judgement, LookInput, Reading, look};
 pub use numbers::{Histogram, Moments, Numbers, Pair, Slower, Values, Worse};
 pub use rules::Rules;
-pub use verdict::{Remaining, Senseless, Thin, Uncompared, Verdict, VerdictKind};
+pub use verdict::{Means, Remaining, Senseless, Thin, Uncompared, Verdict, VerdictKind, What};

@@ -21,6 +21,42 @@ pub struct Gate {
     log_wealth: [f64; 2],
 }
 
+/// One gate for each margin still ahead; those passed are forgotten.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Gates(Vec<Gate>);
+
+impl Gates {
+    /// Takes one look in, for the `margins` still ahead. NaN opens nothing.
+    pub(super) fn update(
+        &mut self,
+        margins: impl Iterator<Item = f64> + Clone,
+        arms: &Arms,
+        baseline_rate: f64,
+        dispersion: f64,
+        beta: f64,
+    ) {
+        self.0.retain(|gate| margins.clone().any(|margin| margin == gate.margin()));
+        for margin in margins {
+            if !margin.is_nan() && self.gate(margin).is_none() {
+                self.0.push(Gate::new(margin));
+            }
+        }
+        for gate in &mut self.0 {
+            gate.update(arms, baseline_rate, dispersion, beta);
+        }
+    }
+
+    /// Evidence that `margin` is excluded, natural logarithm; 0 for one that was never asked of.
+    pub(super) fn log_excluded(&self, margin: f64) -> f64 {
+        self.gate(margin).map_or(0.0, Gate::log_evidence)
+    }
+
+    fn gate(&self, margin: f64) -> Option<&Gate> {
+        self.0.iter().find(|gate| gate.margin() == margin)
+    }
+}
+
 impl Gate {
     /// `margin` is an excess failure rate, a share of requests above 0.
     pub(super) fn new(margin: f64) -> Self {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::counts::Counts;
 use super::limits::Broken;
-use super::words::{about, odds, percent, thousands, times};
+use super::words::{about, odds, percent, seconds_of, thousands, times, value};
 use super::{LimitAction, LimitKind};
 use crate::domain::{Doubt, human};
 
@@ -17,7 +17,16 @@ use crate::domain::{Doubt, human};
 pub enum Verdict {
     /// Evidence of harm reached its limit. `check` carries most of it; evidence and limit are those of all checks
     /// together, as natural logarithms.
-    Regression { check: String, counts: Counts, log_evidence: f64, log_limit: f64 },
+    Regression {
+        check: String,
+        #[serde(default)]
+        what: What,
+        counts: Counts,
+        #[serde(default)]
+        means: Option<Means>,
+        log_evidence: f64,
+        log_limit: f64,
+    },
     /// A plain limit was broken for as long as it says.
     LimitBroken { check: String, limit: Broken },
     /// The numbers cannot be right; they were not counted.
@@ -34,6 +43,30 @@ pub enum Verdict {
     Inconclusive { why: Thin },
     /// Nothing compares the arms; limits alone were applied, and held.
     Unjudged { why: Uncompared },
+}
+
+/// What is counted or measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    #[default]
+    Failed,
+    FailedUsers,
+    /// Requests that took longer than so many seconds.
+    SlowerThan(f64),
+    /// The mean of a value an event.
+    Mean,
+    /// A level.
+    Level,
+}
+
+/// Means of both arms, and of how many events or readings.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Means {
+    pub canary: f64,
+    pub baseline: f64,
+    pub canary_events: u64,
+    pub baseline_events: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,9 +186,13 @@ impl fmt::Display for VerdictKind {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Regression { counts, log_evidence, log_limit, .. } => {
+            Self::Regression { what, counts, means, log_evidence, log_limit, .. } => {
                 let (evidence, limit) = (odds(*log_evidence), odds(*log_limit));
-                write!(f, "{}; evidence of harm {evidence}, limit {limit}", against(counts))
+                let told = match means {
+                    Some(means) => apart(*what, means),
+                    None => against(*what, counts),
+                };
+                write!(f, "{told}; evidence of harm {evidence}, limit {limit}")
             }
             Self::LimitBroken { limit, .. } => broken(f, limit),
             Self::Invalid { why } => why.fmt(f),
@@ -229,24 +266,81 @@ impl fmt::Display for Uncompared {
 }
 
 /// `the canary fails 3.8x as often as the baseline: 39 of 7,486 requests against 30 of 22,045`.
-fn against(counts: &Counts) -> String {
+fn against(what: What, counts: &Counts) -> String {
+    let does = what.does();
     let how = match counts.ratio() {
-        Some(ratio) => format!("fails {} as often as the baseline", times(ratio)),
-        None => "fails and the baseline does not".to_owned(),
+        Some(ratio) => format!("{does} {} as often as the baseline", times(ratio)),
+        None => format!("{does} and the baseline never"),
     };
     format!(
-        "the canary {how}: {} of {} requests against {} of {}",
+        "the canary {how}: {} of {} {} against {} of {}",
         thousands(counts.canary_failures),
         thousands(counts.canary_requests),
+        what.counted(),
         thousands(counts.baseline_failures),
         thousands(counts.baseline_requests)
     )
 }
 
+/// `the canary's mean is 24.1 against 19.8 of the baseline, of 300 and 5,000 events`.
+fn apart(what: What, means: &Means) -> String {
+    let word = if what == What::Level { "level" } else { "mean" };
+    let of = if what == What::Level { "readings" } else { "events" };
+    format!(
+        "the canary's {word} is {} against {} of the baseline, of {} and {} {of}",
+        value(means.canary),
+        value(means.baseline),
+        thousands(means.canary_events),
+        thousands(means.baseline_events)
+    )
+}
+
+impl What {
+    /// `fails`, `is slower than 250 ms`.
+    pub fn does(self) -> String {
+        match self {
+            Self::Failed => "fails".to_owned(),
+            Self::FailedUsers => "fails its users".to_owned(),
+            Self::SlowerThan(seconds) => format!("takes over {}", seconds_of(seconds)),
+            Self::Mean | Self::Level => "is worse".to_owned(),
+        }
+    }
+
+    pub fn counted(self) -> &'static str {
+        match self {
+            Self::FailedUsers => "users",
+            Self::Failed | Self::SlowerThan(_) | Self::Mean | Self::Level => "requests",
+        }
+    }
+}
+
 fn broken(f: &mut fmt::Formatter<'_>, limit: &Broken) -> fmt::Result {
-    let LimitKind::ErrorsAbove(most) = limit.kind else { return Ok(()) };
     let share = percent(limit.failures as f64 / limit.requests.max(1) as f64);
     let (failures, requests) = (thousands(limit.failures), thousands(limit.requests));
-    write!(f, "{share} of the canary's requests failed ({failures} of {requests}), ")?;
-    write!(f, "limit {} broken for {}", percent(most), human(limit.lasting))
+    let seen = value(limit.seen);
+    let limited = match limit.kind {
+        LimitKind::ErrorsAbove(most) => {
+            write!(f, "{share} of the canary's requests failed ({failures} of {requests})")?;
+            percent(most)
+        }
+        LimitKind::SlowerThan { quantile, seconds } => {
+            let bound = seconds_of(seconds);
+            write!(f, "{share} of the canary's requests took over {bound} ")?;
+            write!(f, "({failures} of {requests})")?;
+            percent(1.0 - quantile)
+        }
+        LimitKind::Above(most) => {
+            write!(f, "the canary is at {seen}")?;
+            value(most)
+        }
+        LimitKind::Below(least) => {
+            write!(f, "the canary is at {seen}, too low")?;
+            value(least)
+        }
+        LimitKind::AboveBefore(most) => {
+            write!(f, "both arms are {} what they were before the shift", times(limit.seen))?;
+            times(most)
+        }
+    };
+    write!(f, ", limit {limited} broken for {}", human(limit.lasting))
 }

@@ -46,6 +46,24 @@ pub fn odds(log_evidence: f64) -> String {
     }
 }
 
+/// A mean or a level, with three digits that count: `24.1`, `1,900,000`, `-3`.
+pub fn value(number: f64) -> String {
+    let sign = if number < 0.0 { "-" } else { "" };
+    let size = number.abs();
+    if (1000.0..1e15).contains(&size) {
+        return format!("{sign}{}", thousands(size.round() as u64));
+    }
+    format!("{sign}{}", digits(size, 3))
+}
+
+/// `250 ms`, `2.5 s`.
+pub fn seconds_of(seconds: f64) -> String {
+    if seconds < 1.0 {
+        return format!("{} ms", digits(seconds * 1000.0, 3));
+    }
+    format!("{} s", digits(seconds, 3))
+}
+
 /// At most `count` digits that count, no trailing zeros; whole numbers are written whole.
 fn digits(number: f64, count: usize) -> String {
     if number <= 0.0 || !number.is_finite() {

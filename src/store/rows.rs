@@ -1,6 +1,5 @@
 //! What crosses the store's port.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};

@@ -101,7 +101,7 @@ impl Tale {
         let verdict = Verdict::Inconclusive { why };
         let (log_evidence, log_limit) = (Some(log), libm::log(100.0));
         self.stored.memory.judgement =
-            Some(Judgement { verdict, readings, log_evidence, log_limit });
+            Some(Judgement { verdict, readings, log_evidence, log_limit, blamed: Vec::new() });
         self
     }
 
@@ -125,7 +125,7 @@ fn reading(step: [u64; 4], since: Option<[u64; 4]>) -> Reading {
         margin: Some(0.001),
         log_excluded: Some(0.0),
         remaining: Some(Remaining { requests: 7_311.0, time: Some(Duration::from_secs(60)) }),
-        dispersion: 1.0,
+        ..Reading::default()
     }
 }
 

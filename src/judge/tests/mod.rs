@@ -41,9 +41,11 @@ fn at_half(counts: Counts) -> LookInput {
     LookInput {
         weight: weight(0.5),
         control: true,
-        margins: vec![0.001],
+        history: false,
+        harm: 0.001,
+        ahead: vec![Weight::FULL],
         lasting: Duration::from_secs(10),
-        checks: vec![Some(counts)],
+        checks: vec![Some(counts.into())],
         split: Some(Requests {
             canary: counts.canary_requests,
             baseline: counts.baseline_requests,

@@ -6,8 +6,10 @@ use proptest::prelude::*;
 
 use super::{at_half, counts, criterion, ratio};
 use crate::domain::Weight;
+use crate::judge::evidence::Compared;
 use crate::judge::{
-    Counts, Criterion, Evidence, Judgement, Limit, LookInput, Requests, Rules, Tolerance, look,
+    Counts, Criterion, Evidence, Histogram, Judgement, Limit, LookInput, Numbers, Requests, Rules,
+    Slower, Tolerance, look,
 };
 
 /// From one request to more than there are, evenly in the logarithm.
@@ -28,16 +30,47 @@ fn any_counts() -> impl Strategy<Value = Counts> {
     (any_arm(), any_arm()).prop_map(|((nc, ec), (nb, eb))| counts(ec, nc, eb, nb))
 }
 
+/// Bounds that both arms have, of requests that took longer and longer, or whatever was sent.
+fn any_histogram() -> impl Strategy<Value = Histogram> {
+    let bound = (-4.0..4.0, any_count(), any_count());
+    let bounds = proptest::collection::vec(bound, 0..10);
+    (any_count(), any_count(), bounds, any::<bool>()).prop_map(|(nc, nb, mut bounds, sorted)| {
+        let bounds: &mut Vec<(f64, u64, u64)> = &mut bounds;
+        if sorted {
+            bounds.sort_by(|a, b| a.0.total_cmp(&b.0));
+        }
+        let (mut canary, mut baseline) = (nc, nb);
+        let slower = bounds.iter().map(|&(digits, c, b)| {
+            (canary, baseline) = if sorted { (canary.min(c), baseline.min(b)) } else { (c, b) };
+            Slower { than: 10f64.powf(digits), canary, baseline }
+        });
+        let slower = slower.collect();
+        Histogram { canary_requests: nc, baseline_requests: nb, slower }
+    })
+}
+
+fn any_numbers() -> impl Strategy<Value = Numbers> {
+    prop_oneof![
+        any_counts().prop_map(Numbers::Counts),
+        any_histogram().prop_map(Numbers::Histogram)
+    ]
+}
+
 fn any_look() -> impl Strategy<Value = LookInput> {
     let split = proptest::option::of((any_count(), any_count()));
-    let margins =
-        proptest::collection::vec((-6.0..0.5).prop_map(|digits: f64| 10f64.powf(digits)), 0..3);
-    let checks = proptest::collection::vec(proptest::option::weighted(0.9, any_counts()), 0..3);
-    (0u32..=1_000_000, any::<bool>(), margins, 0u64..100_000, checks, split).prop_map(
-        |(ppm, control, margins, seconds, checks, split)| LookInput {
+    let ahead = proptest::collection::vec(
+        (0u32..=1_000_000).prop_filter_map("a share", Weight::from_ppm),
+        0..3,
+    );
+    let harm = (-6.0..0.5).prop_map(|digits: f64| 10f64.powf(digits));
+    let checks = proptest::collection::vec(proptest::option::weighted(0.9, any_numbers()), 0..4);
+    (0u32..=1_000_000, any::<bool>(), (harm, ahead), 0u64..100_000, checks, split).prop_map(
+        |(ppm, control, (harm, ahead), seconds, checks, split)| LookInput {
             weight: Weight::from_ppm(ppm).unwrap_or(Weight::FULL),
             control,
-            margins,
+            history: seconds % 3 == 0,
+            harm,
+            ahead,
             lasting: Duration::from_secs(seconds),
             checks,
             split: split.map(|(canary, baseline)| Requests { canary, baseline }),
@@ -76,7 +109,7 @@ proptest! {
 
     #[test]
     fn any_numbers_get_an_answer_and_a_state_that_can_be_stored(
-        tolerances in proptest::collection::vec(any_tolerance(), 2),
+        tolerances in proptest::collection::vec(any_tolerance(), 3),
         looks in proptest::collection::vec(any_look(), 1..12),
     ) {
         let criteria: Vec<Criterion> = tolerances
@@ -95,27 +128,63 @@ proptest! {
     }
 }
 
-/// Three looks whose state was stored by version 1 of the formulas.
-fn golden() -> (Evidence, &'static str) {
-    let criteria = [criterion("errors", Some(ratio(1.1))), criterion("limits only", None)];
+/// Three looks at counts, at nothing that is compared, and at latencies.
+fn golden(histogram: bool) -> Evidence {
+    let mut criteria = vec![criterion("errors", Some(ratio(1.1))), criterion("limits only", None)];
+    criteria.extend(histogram.then(|| criterion("latency", Some(ratio(1.5)))));
     let mut evidence = Evidence::new(&criteria);
-    evidence.learn(0, 10_000, 20);
+    evidence.learn(0, &counts(0, 0, 20, 10_000).into());
     for failures in [3, 5, 4] {
         let one = counts(failures, 1_000, 3, 1_000);
-        let input = LookInput { checks: vec![Some(one), Some(one)], ..at_half(one) };
+        let slower = |than, canary, baseline| Slower { than, canary, baseline };
+        let latency = Histogram {
+            canary_requests: 1_000,
+            baseline_requests: 1_000,
+            slower: vec![
+                slower(0.05, 400 + failures, 410),
+                slower(0.25, 20 * failures, 50),
+                slower(1.0, failures, 4),
+            ],
+        };
+        let mut checks = vec![Some(one.into()), Some(one.into())];
+        checks.extend(histogram.then_some(Some(Numbers::Histogram(latency))));
+        let input = LookInput { checks, ..at_half(one) };
         evidence = look(&Rules::new(100.0), &criteria, &evidence, &input).0;
     }
-    (evidence, include_str!("../../../tests/reference/evidence-1.json"))
+    evidence
+}
+
+fn load(text: &str) -> Evidence {
+    serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+/// Version 1 kept logarithms where we keep parts, and had counts alone.
+#[test]
+fn evidence_of_version_1_loads() {
+    let (loaded, evidence) =
+        (load(include_str!("../../../tests/reference/evidence-1.json")), golden(false));
+    assert_eq!(loaded.version(), 1);
+    assert_eq!((loaded.looks(), loaded.checks().len()), (evidence.looks(), 2));
+    for (old, new) in loaded.checks().iter().zip(evidence.checks()) {
+        let (Compared::Counts(old), Compared::Counts(new)) = (&old.compared, &new.compared) else {
+            panic!("both count")
+        };
+        let logs = [old, new].map(|counts| counts.bets.harm.log_evidence());
+        assert!((logs[0] - logs[1]).abs() < 1e-12, "{logs:?}");
+        assert_eq!((old.step, old.life, old.onset), (new.step, new.life, new.onset));
+        assert_eq!((&old.gates, &old.bets.baseline), (&new.gates, &new.bets.baseline));
+    }
+    assert_eq!(stored(&loaded), loaded);
 }
 
 #[test]
-fn evidence_of_version_1_loads_and_has_the_same_bits() {
-    let (evidence, text) = golden();
-    let loaded: Evidence = serde_json::from_str(text).unwrap_or_else(|e| {
-        panic!("{e}; now:\n{}", serde_json::to_string(&evidence).expect("writes"))
-    });
-    assert_eq!(loaded, evidence, "now:\n{}", serde_json::to_string(&evidence).expect("writes"));
-    assert_eq!(loaded.version(), Evidence::VERSION);
+fn evidence_of_version_2_loads_and_has_the_same_bits() {
+    let evidence = golden(true);
+    let now = serde_json::to_string(&evidence).expect("writes");
+    let text = include_str!("../../../tests/reference/evidence-2.json").trim();
+    assert_eq!(text, now);
+    assert_eq!(load(text), evidence);
+    assert_eq!(evidence.version(), Evidence::VERSION);
 }
 
 #[test]

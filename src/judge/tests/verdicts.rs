@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{at_half, counts, criterion, ratio, weight};
+use crate::judge::evidence::Compared;
 use crate::judge::{
     Counts, Criterion, Evidence, Judgement, Limit, LimitAction, LimitKind, LookInput, Requests,
     Rules, VerdictKind, look,
@@ -64,9 +65,10 @@ fn fewer_than_three_failures_never_revert() {
     let input = LookInput { split: None, ..at_half(counts(2, 2, 0, 2_000_000)) };
     let mut evidence = Evidence::new(&errors());
     // A baseline known well lets two failures weigh more than 100 : 1.
-    (0..300).for_each(|look| evidence.learn(0, 1_000_000, 1_000 + look % 2));
-    let (_, judgement) = look(&RULES, &errors(), &evidence, &input);
-    assert!(judgement.readings[0].log_evidence.is_some_and(|log| log > judgement.log_limit));
+    (0..300).for_each(|look| evidence.learn(0, &counts(0, 0, 1_000 + look % 2, 1_000_000).into()));
+    let (after, judgement) = look(&RULES, &errors(), &evidence, &input);
+    let Compared::Counts(counted) = &after.checks()[0].compared else { panic!("counts") };
+    assert!(counted.bets.harm.log_evidence() > judgement.log_limit);
     assert_eq!(judgement.verdict.kind(), VerdictKind::Inconclusive);
 }
 
@@ -148,24 +150,20 @@ fn a_check_without_numbers_never_passes() {
 #[test]
 fn a_canary_never_seen_never_passes() {
     let unseen = at_half(counts(0, 0, 3, 4));
-    let looks = [LookInput { margins: Vec::new(), ..unseen }];
+    let looks = [LookInput { ahead: Vec::new(), ..unseen }];
     check(&errors(), &looks, VerdictKind::Inconclusive, "no canary request at this weight yet");
 }
 
 #[test]
 fn with_nothing_to_open_a_seen_canary_passes() {
-    let looks = [LookInput { margins: Vec::new(), ..at_half(counts(0, 4, 0, 4)) }];
+    let looks = [LookInput { ahead: Vec::new(), ..at_half(counts(0, 4, 0, 4)) }];
     assert_eq!(play(&errors(), &looks).verdict.kind(), VerdictKind::Pass);
 }
 
 #[test]
 fn senseless_margins_open_nothing() {
     for margin in [f64::NAN, -1.0] {
-        let looks =
-            vec![
-                LookInput { margins: vec![margin], ..at_half(counts(10, 20_000, 10, 20_000)) };
-                10
-            ];
+        let looks = vec![LookInput { harm: margin, ..at_half(counts(10, 20_000, 10, 20_000)) }; 10];
         assert_eq!(play(&errors(), &looks).verdict.kind(), VerdictKind::Inconclusive, "{margin}");
     }
 }
@@ -287,7 +285,10 @@ fn danger_comes_before_doubt_and_a_reverting_limit_first() {
 fn many_checks_share_one_alpha_and_the_worst_is_blamed() {
     let named = |name| criterion(name, Some(ratio(1.1)));
     let criteria = [named("errors"), named("timeouts")];
-    let both = |a, b| LookInput { checks: vec![Some(a), Some(b)], ..at_half(a) };
+    let both = |a: crate::judge::Counts, b: crate::judge::Counts| LookInput {
+        checks: vec![Some(a.into()), Some(b.into())],
+        ..at_half(a)
+    };
     let judgement = play(&criteria, &[both(fine(), counts(60, 5_000, 10, 5_000))]);
     assert!(
         matches!(&judgement.verdict, crate::judge::Verdict::Regression { check, .. } if check == "timeouts"),
@@ -303,7 +304,10 @@ fn many_checks_share_one_alpha_and_the_worst_is_blamed() {
 fn all_comparing_checks_must_pass() {
     let criteria = [criterion("errors", Some(ratio(1.1))), criterion("timeouts", Some(ratio(1.1)))];
     let good = counts(10, 20_000, 10, 20_000);
-    let looks = |second| vec![LookInput { checks: vec![Some(good), second], ..at_half(good) }; 10];
+    let looks = |second: Option<crate::judge::Counts>| {
+        let checks = vec![Some(good.into()), second.map(Into::into)];
+        vec![LookInput { checks, ..at_half(good) }; 10]
+    };
     assert_eq!(play(&criteria, &looks(Some(good))).verdict.kind(), VerdictKind::Pass);
     let thin = play(&criteria, &looks(Some(counts(0, 20, 0, 20))));
     assert!(thin.sentence().starts_with("`timeouts` needs about"), "{}", thin.sentence());

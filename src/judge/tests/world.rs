@@ -7,8 +7,8 @@ use rand::{RngExt, SeedableRng};
 
 use super::{criterion, weight};
 use crate::judge::{
-    Counts, Criterion, Evidence, Judgement, LookInput, Requests, Rules, Tolerance, VerdictKind,
-    look, planning,
+    Counts, Criterion, Evidence, Judgement, LookInput, Numbers, Requests, Rules, Tolerance,
+    VerdictKind, look, planning,
 };
 
 /// What happens in a rollout. Times are in looks from the first.
@@ -86,14 +86,14 @@ impl World {
         let mut chance = Chance::new(seed);
         let criteria = [criterion("errors", Some(self.tolerate))];
         let harm = planning::harm_budget(self.base_rate, None);
-        let margins: Vec<f64> =
-            self.ladder.iter().skip(1).map(|&next| planning::margin(harm, weight(next))).collect();
+        let ahead: Vec<_> = self.ladder.iter().skip(1).map(|&next| weight(next)).collect();
         let mut evidence = self.start(&criteria, &mut chance);
         let (mut step, mut entered, mut end) = (0, 0, End::default());
         for at in 0..most {
             end.looks = at + 1;
             let input = LookInput {
-                margins: margins[step..].to_vec(),
+                harm,
+                ahead: ahead[step..].to_vec(),
                 ..self.input(at, self.ladder[step], &mut chance)
             };
             end.excess += self.excess(at, &input);
@@ -107,7 +107,7 @@ impl World {
                 VerdictKind::Pass if at > entered => (step, entered) = (step + 1, at + 1),
                 _ => {}
             }
-            if step == margins.len() {
+            if step == ahead.len() {
                 end.completed = true;
                 break;
             }
@@ -116,7 +116,8 @@ impl World {
     }
 
     fn excess(&self, at: u64, input: &LookInput) -> f64 {
-        let canary = input.checks[0].map_or(0, |counts| counts.canary_requests) as f64;
+        let requests = input.checks[0].as_ref().and_then(Numbers::requests);
+        let canary = requests.map_or(0, |requests| requests.canary) as f64;
         canary * self.base_rate * (self.weather)(at) * ((self.harm)(at) - 1.0)
     }
 
@@ -125,7 +126,8 @@ impl World {
         let requests = self.requests_per_second * self.look_seconds as f64;
         for _ in 0..self.history {
             let n = chance.poisson(requests);
-            evidence.learn(0, n, self.failures(n, self.base_rate, chance));
+            let failures = self.failures(n, self.base_rate, chance);
+            evidence.learn(0, &super::counts(0, 0, failures, n).into());
         }
         evidence
     }
@@ -143,9 +145,11 @@ impl World {
         LookInput {
             weight: weight(share),
             control: share < 1.0,
-            margins: Vec::new(),
+            history: false,
+            harm: 0.0,
+            ahead: Vec::new(),
             lasting: Duration::from_secs(self.look_seconds),
-            checks: vec![Some(counts)],
+            checks: vec![Some(counts.into())],
             split: Some(Requests { canary: nc, baseline: nb }),
             sticky: false,
         }
