@@ -9,6 +9,9 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Notify;
 
+mod history;
+mod levels;
+
 use super::*;
 use crate::store::{PushedCounter, PushedSeries, StoreError};
 
