@@ -6,7 +6,7 @@
 use super::sample::{Ask, Counter, From, Pushed};
 use crate::domain::{Arm, Name, Segment, Side};
 use crate::plan::{
-    Check, Count, Item, Numbers, Of, Program, Route, SourceRef, Splitter, Unit, Used, matched,
+    Check, Count, Item, Numbers, Of, Program, Route, SourceRef, Splitter, Unit, Used, arm_query,
 };
 
 /// What stands in a query where the arm goes.
@@ -126,7 +126,7 @@ impl Half<'_> {
         let arm = (self.route.arm.label.as_str(), self.label);
         let segment = segment.map(|s| (s.attribute.as_str(), s.value.as_str()));
         let labels: Vec<(&str, &str)> = [arm].into_iter().chain(segment).collect();
-        matched(query, &labels)
+        arm_query(query, &labels)
     }
 
     fn selector(&self, source: &SourceRef, query: &str, segment: Option<&Segment>) -> From {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Name, Weight, human};
 use crate::judge::Tolerance;
 
+use super::lint_checks;
 use super::model::{Check, Numbers, Plan, Route, RouteRef, Step};
 use super::planning::{self, Sight};
 use super::problem::{Problem, Severity};
@@ -37,8 +38,10 @@ pub fn lint(plan: &Plan, route: Option<&Route>) -> Vec<Finding> {
         arms(plan, route, &mut findings);
         counts(plan, route, &mut findings);
         moves(plan, route, &mut findings);
+        lint_checks::on(plan, route, &mut findings);
         sight(plan, route, &mut findings);
     }
+    lint_checks::alone(plan, &mut findings);
     ladder(plan, &mut findings);
     findings
 }
@@ -80,7 +83,7 @@ fn finding(severity: Severity, subject: &str, message: String, mend: &str) -> Fi
     Finding { severity, subject, message, mend, notes: Vec::new() }
 }
 
-fn error(subject: &str, message: impl Into<String>, mend: &str) -> Finding {
+pub(super) fn error(subject: &str, message: impl Into<String>, mend: &str) -> Finding {
     finding(Severity::Error, subject, message.into(), mend)
 }
 

@@ -40,7 +40,8 @@ impl Tale {
         let plan = found.documents.first().and_then(|d| d.plan());
         let plan = plan.unwrap_or_else(|| panic!("{:?}", found.problems));
         let crate::plan::RouteRef::Inline(route) = &plan.route else { panic!("an inline route") };
-        let program = program(plan, route, &Default::default(), Side::A, None).expect("a program");
+        let program =
+            program(plan, route, &Default::default(), Side::A, None, &[]).expect("a program");
         let state = initial(Actor::token("ana"), 0, START);
         let memory = Memory::new(&program);
         let name = "checkout#42".parse().expect("a name");

@@ -28,8 +28,9 @@ pub struct World {
     pub harm: fn(u64) -> f64,
     /// Mean number of failures that come together.
     pub cluster: f64,
-    /// At 100 % nothing is compared.
+    /// At 100 % nothing is compared, or only with history.
     pub ladder: &'static [f64],
+    pub refuses_hold_back: bool,
 }
 
 /// How one rollout ended.
@@ -56,6 +57,7 @@ impl World {
             harm: |_| 1.0,
             cluster: 1.0,
             ladder: &[0.01, 0.05, 0.25, 0.5, 1.0],
+            refuses_hold_back: false,
         }
     }
 
@@ -145,7 +147,7 @@ impl World {
         LookInput {
             weight: weight(share),
             control: share < 1.0,
-            history: false,
+            history: self.refuses_hold_back,
             harm: 0.0,
             ahead: Vec::new(),
             lasting: Duration::from_secs(self.look_seconds),
