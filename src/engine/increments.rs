@@ -1,13 +1,13 @@
 //! Differences of cumulative counters, with what restarts and births do to them; levels as they stand.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::buckets::{Group, Rises, groups, histogram, whole};
+use super::buckets::{Group, Rises, groups};
 use super::look::{Memory, Seen};
 use super::sample::{Answer, Ask, Counter, Point, Series};
+use super::sums::{Sums, nothing};
 use crate::domain::{Arm, Generation, Timestamp};
-use crate::judge::{Counts, Moments, Numbers, Pair, Values};
+use crate::judge::Numbers;
 
 /// Series remembered per rollout. A quiet one must not be forgotten: seen again, it would look newly born.
 const REMEMBERED: usize = 4096;
@@ -183,75 +183,6 @@ impl<'a> Tally<'a> {
             *place = Some(sum);
         }
         all.iter().map(Sums::numbers).collect()
-    }
-}
-
-/// What was asked for a check, by arm; `None` where it was not.
-#[derive(Default)]
-struct Sums<'a> {
-    canary: ArmSums<'a>,
-    baseline: ArmSums<'a>,
-}
-
-#[derive(Default)]
-struct ArmSums<'a> {
-    requests: Option<f64>,
-    failures: Option<f64>,
-    events: Option<f64>,
-    sum: Option<f64>,
-    squares: Option<f64>,
-    rises: Option<&'a Rises>,
-    level: Option<Option<f64>>,
-}
-
-impl Sums<'_> {
-    /// `None`: nothing was asked, or the answers make no numbers.
-    fn numbers(&self) -> Option<Numbers> {
-        let (canary, baseline) = (&self.canary, &self.baseline);
-        if let Some(theirs) = baseline.rises {
-            return Some(Numbers::Histogram(histogram(canary.rises?, theirs)?));
-        }
-        if let Some(theirs) = baseline.level {
-            return match canary.level {
-                None => theirs.map(Numbers::Level),
-                Some(ours) => Some(Numbers::Gauge(Pair { canary: ours?, baseline: theirs? })),
-            };
-        }
-        if baseline.events.is_some() {
-            let values = Values { canary: canary.moments(), baseline: baseline.moments() };
-            return Some(Numbers::Values(values));
-        }
-        let asked = [canary.requests, canary.failures, baseline.requests, baseline.failures];
-        let [ours, our_failures, theirs, their_failures] =
-            asked.map(|sum| whole(sum.unwrap_or(0.0)));
-        asked.iter().any(Option::is_some).then_some(Numbers::Counts(Counts {
-            canary_requests: ours,
-            canary_failures: our_failures,
-            baseline_requests: theirs,
-            baseline_failures: their_failures,
-        }))
-    }
-}
-
-impl ArmSums<'_> {
-    fn moments(&self) -> Moments {
-        let [events, sum, squares] =
-            [self.events, self.sum, self.squares].map(|sum| sum.unwrap_or(0.0));
-        let events = whole(events);
-        // Equal values: what a long life of the counters has rounded away can make this a hair too small.
-        let least = sum * sum / events.max(1) as f64;
-        let rounded = squares < least && squares >= least * (1.0 - 1e-3);
-        Moments { events, sum, squares: if rounded { least } else { squares } }
-    }
-}
-
-/// The same kind of numbers, with nothing counted.
-fn nothing(numbers: Numbers) -> Numbers {
-    match numbers {
-        Numbers::Counts(_) => Numbers::Counts(Counts::default()),
-        Numbers::Histogram(_) => Numbers::Histogram(crate::judge::Histogram::default()),
-        Numbers::Values(_) => Numbers::Values(Values::default()),
-        level @ (Numbers::Gauge(_) | Numbers::Level(_)) => level,
     }
 }
 

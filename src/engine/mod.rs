@@ -17,6 +17,7 @@ mod sample;
 mod start;
 mod state;
 mod steps;
+mod sums;
 mod transition;
 
 #[cfg(test)]
