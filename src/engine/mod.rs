@@ -4,6 +4,8 @@
 //! Does not: read clocks, wait, call anybody, or store. All of it is pure and total.
 
 mod apart;
+mod asks;
+mod buckets;
 mod commands;
 mod criteria;
 mod cuts;
@@ -17,17 +19,21 @@ mod sample;
 mod start;
 mod state;
 mod steps;
+mod sums;
 mod transition;
 
 #[cfg(test)]
 mod tests;
 
+pub use asks::asks;
 pub use criteria::{criteria, rules};
 pub use cuts::overrides;
 pub use due::due;
 pub use invariants::invariants;
-pub use look::{Memory, asks, weigh};
-pub use sample::{Answer, Ask, Counter, From, Point, Pushed, Series, Trouble, TroubleKind};
+pub use look::{Memory, weigh};
+pub use sample::{
+    Answer, Ask, Counter, From, Point, Pushed, Series, Trouble, TroubleKind, histogram_key,
+};
 pub use start::initial;
 pub use state::{
     Command, Cut, Effect, Entry, Event, Finding, Latch, Look, Phase, State, Transition, Wish,

@@ -57,7 +57,12 @@ pub async fn run(
     let (stop, stopped) = watch::channel(false);
     let adapter = Adapter { service: service.clone(), sources, unsaved: BTreeSet::new() };
     let outbox = super::outbox::run(service.clone(), stopped.clone());
-    let tasks = vec![tokio::spawn(adapter.run(inputs, stopped)), tokio::spawn(outbox)];
+    let pushed = super::pushed::run(service, stopped.clone());
+    let tasks = vec![
+        tokio::spawn(adapter.run(inputs, stopped)),
+        tokio::spawn(outbox),
+        tokio::spawn(pushed),
+    ];
     Ok(Running { stop, tasks })
 }
 

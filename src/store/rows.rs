@@ -1,6 +1,5 @@
 //! What crosses the store's port.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -233,32 +232,6 @@ pub struct OutboxRow {
     pub effect: Effect,
     pub tries: u32,
     pub next: Timestamp,
-}
-
-/// Observations to add, already summed per arm.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PushBatch {
-    pub route: Name,
-    /// The sender's own name for the batch: counted once, however often it arrives.
-    pub batch: String,
-    /// By the arm's label.
-    pub counts: BTreeMap<String, PushedDelta>,
-    pub at: Timestamp,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PushedDelta {
-    pub requests: u64,
-    pub failures: u64,
-}
-
-/// Cumulative since the first push for this route and arm.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PushedCount {
-    pub arm: String,
-    pub requests: u64,
-    pub failures: u64,
-    pub updated: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,18 +1,16 @@
 //! What every adapter of the store promises: each test takes any `dyn Store`, and runs here on SQLite,
 //! in a file and in memory.
 
-use std::collections::BTreeMap;
-
 use tidegate::domain::{Actor, Generation, Override, Segment, Side, Timestamp};
 use tidegate::engine::{Effect, Phase};
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{
-    Answered, Applied, Committed, Flush, InstanceRow, JournalEnd, Kill, ListFilter, PushBatch,
-    PushedCount, PushedDelta, Role, RouteChange, Started, Store, StoreError, Stored, TokenRow,
-    chain,
+    Answered, Applied, Committed, Flush, InstanceRow, JournalEnd, Kill, ListFilter, Role,
+    RouteChange, Started, Store, StoreError, Stored, TokenRow, chain,
 };
 
 use crate::fixtures::*;
+use crate::pushed::*;
 
 /// Runs each law on both kinds of SQLite store.
 macro_rules! contract {
@@ -53,6 +51,8 @@ contract! {
     kills_stand_until_removed
     instances_are_replaced_and_forgotten
     a_pushed_batch_counts_once
+    names_are_few
+    a_user_counts_once_with_their_first_ten_minutes
     tokens_are_found_until_revoked
     the_first_answer_under_a_key_stays
 }
@@ -405,31 +405,6 @@ async fn instances_are_replaced_and_forgotten(store: &dyn Store) {
     assert!(store.forget_instance(&name("road"), "n1").await.unwrap());
     assert!(!store.forget_instance(&name("road"), "n1").await.unwrap());
     assert_eq!(store.instances().await.unwrap(), [row("n2", 1)]);
-}
-
-async fn a_pushed_batch_counts_once(store: &dyn Store) {
-    let delta = |requests, failures| PushedDelta { requests, failures };
-    let batch = |id: &str, canary| PushBatch {
-        route: name("road"),
-        batch: id.to_owned(),
-        counts: BTreeMap::from([("v1".to_owned(), delta(100, 1)), ("v2".to_owned(), canary)]),
-        at: at(1),
-    };
-    assert!(store.push(&batch("one", delta(10, 2))).await.unwrap());
-    assert!(!store.push(&batch("one", delta(10, 2))).await.unwrap());
-    assert!(store.push(&batch("two", delta(5, 0))).await.unwrap());
-    let row = |arm: &str, requests, failures| PushedCount {
-        arm: arm.to_owned(),
-        requests,
-        failures,
-        updated: at(1),
-    };
-    let counted = [row("v1", 200, 2), row("v2", 15, 2)];
-    assert_eq!(store.pushed(&name("road")).await.unwrap(), counted);
-    let too_much = store.push(&batch("three", delta(u64::MAX, 0))).await;
-    assert!(too_much.is_err(), "a count that overflows is refused");
-    assert_eq!(store.pushed(&name("road")).await.unwrap(), counted);
-    assert!(store.push(&batch("three", delta(1, 0))).await.unwrap(), "and its batch id forgotten");
 }
 
 async fn tokens_are_found_until_revoked(store: &dyn Store) {
