@@ -1,6 +1,7 @@
 //! Tests of the judge as a whole. Beside them: exact enumeration, reference values, seeded rollouts, rows of verdicts.
 
 mod enumerated;
+mod kept;
 mod planned;
 mod reference;
 mod simulated;
