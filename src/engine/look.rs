@@ -10,8 +10,11 @@ use super::criteria::{criteria, rules};
 use super::increments::take_increments;
 use super::sample::{Answer, Ask, Counter, From, Point, Pushed};
 use super::state::{Finding, Look, State};
+use super::unkept::Unkept;
 use crate::domain::{Arm, Generation, Timestamp, Weight};
-use crate::judge::{self, Counts, Evidence, Judgement, LookInput, Requests, Verdict, planning};
+use crate::judge::{
+    self, Counts, Evidence, Judgement, Kept, LookInput, Requests, Verdict, planning,
+};
 use crate::plan::{Check, Count, Numbers, Program, SourceRef, Splitter, arm_query};
 
 /// Looks dropped after the canary first gets traffic: cold caches are no regression.
@@ -40,6 +43,12 @@ pub struct Memory {
     pub behind: BTreeMap<usize, Option<Generation>>,
     /// What the last judged look said, for people.
     pub judgement: Option<Judgement>,
+    /// Looks that the evidence has taken in, since they are kept.
+    #[serde(default)]
+    pub judged: u64,
+    /// Those of them that are not stored yet: they are no part of what is stored here.
+    #[serde(skip)]
+    pub unkept: Unkept,
 }
 
 impl Memory {
@@ -54,6 +63,8 @@ impl Memory {
             last: BTreeMap::new(),
             behind: BTreeMap::new(),
             judgement: None,
+            judged: 0,
+            unkept: Unkept::default(),
         }
     }
 }
@@ -215,12 +226,14 @@ impl Scene<'_> {
         }
         let rules = rules(self.program);
         let (evidence, mut judgement) = judge::look(&rules, &criteria, &next.evidence, &input);
+        let kept = Kept::new(self.answer.until, &next.evidence, &criteria, input, &judgement);
         // Sticky users come with more requests than one: their split is right even where the requests' is off.
         let sticky = matches!(self.program.route.split, Splitter::Flag { .. });
         if sticky && matches!(judgement.verdict, Verdict::Mismatch { .. }) {
-            let input = LookInput { split: None, ..input };
+            let input = LookInput { split: None, ..kept.input.clone() };
             judgement = judge::look(&rules, &criteria, &next.evidence, &input).1;
         }
+        next.keep(kept);
         next.evidence = evidence;
         let finding = self.finding(&judgement, warming);
         let earning = settled && !warming;

@@ -16,6 +16,7 @@ mod start;
 mod state;
 mod steps;
 mod transition;
+mod unkept;
 
 #[cfg(test)]
 mod tests;
@@ -30,3 +31,4 @@ pub use state::{
     Command, Effect, Entry, Event, Finding, Latch, Look, Phase, State, Transition, Wish,
 };
 pub use transition::{decide, transition};
+pub use unkept::Unkept;

@@ -14,15 +14,19 @@ use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
 
 use super::fault::Fault;
 use super::sql;
-use super::{instances, kills, outbox, plans, pushed, rollouts, routes, tokens, transitions};
+use super::{
+    instances, kills, looks, outbox, plans, pushed, rollouts, routes, tokens, transitions,
+};
 use crate::store::StoreError;
 
 const READERS: u32 = 4;
 /// Above the count of statements there are, chunk sizes of the bulk ones included.
 const STATEMENTS_KEPT: usize = 200;
 
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "first", include_str!("../../../migrations/sqlite/0001_first.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "first", include_str!("../../../migrations/sqlite/0001_first.sql")),
+    (4, "looks", include_str!("../../../migrations/sqlite/0004_looks.sql")),
+];
 
 /// Makes the directory for its owner only, and locks it until the file is dropped or the process ends.
 pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
@@ -102,6 +106,7 @@ async fn check_statements(conn: &mut SqliteConnection) -> Result<(), StoreError>
         routes::STATEMENTS,
         plans::STATEMENTS,
         kills::STATEMENTS,
+        looks::STATEMENTS,
         instances::STATEMENTS,
         outbox::STATEMENTS,
         pushed::STATEMENTS,
@@ -116,6 +121,7 @@ async fn check_statements(conn: &mut SqliteConnection) -> Result<(), StoreError>
     transitions::ROUTES.check("ROUTES", conn).await?;
     transitions::PROGRAMS.check("PROGRAMS", conn).await?;
     transitions::OUTBOX.check("OUTBOX", conn).await?;
+    looks::LOOKS.check("LOOKS", conn).await?;
     instances::SAVE.check("SAVE", conn).await?;
     pushed::ADD.check("ADD", conn).await
 }
