@@ -211,3 +211,59 @@ fn kept_looks_lead_to_the_same_bits() {
     assert_eq!(first, Some(20), "the changed look is the one that is named");
     assert!(!other.is(&end));
 }
+
+/// Two looks of every kind of check; of the second, one check is not known.
+fn every_kind() -> Vec<Kept> {
+    let slower = |canary, baseline| vec![Slower { than: 0.25, canary, baseline }];
+    let histogram = |requests: u64, slower| {
+        Numbers::Histogram(Histogram {
+            canary_requests: requests,
+            baseline_requests: 9 * requests,
+            slower,
+        })
+    };
+    let moments = |events| Moments { events, sum: 31.5, squares: 0.1 + 0.2 };
+    let look = |n: u64| LookInput {
+        weight: weight(0.1),
+        control: true,
+        history: true,
+        harm: 0.0005,
+        ahead: vec![weight(0.5), Weight::FULL],
+        lasting: Duration::new(10, 3_000_017),
+        checks: vec![
+            (n == 1).then(|| Numbers::Counts(counts(2, 400, 20, 3600 + n))),
+            Some(histogram(500 + n, slower(7, 80))),
+            Some(Numbers::Values(Values { canary: moments(12), baseline: moments(99) })),
+            Some(Numbers::Gauge(Pair { canary: 3.0, baseline: -0.1 })),
+            Some(Numbers::Level(f64::MAX)),
+        ],
+        split: Some(Requests { canary: 400, baseline: 3601 }),
+        sticky: n == 1,
+    };
+    let kept = |n: u64| Kept {
+        at: Timestamp::from_micros(1_800_000_000_000_000 + n.cast_signed() * 10_000_123),
+        lives: 1,
+        compared: vec![true, true, false, true, true],
+        input: look(n),
+        mark: 0xbeef,
+    };
+    vec![kept(1), kept(2)]
+}
+
+#[test]
+fn what_the_first_version_wrote_is_read_for_ever() {
+    const WRITTEN: &str = "\
+        01050307a08d06bf8089eba4bafcd4fc0102a0c21ec0843d01051b05f6db8893e5c5b206a2abcdc34aefbe01a00604a23828\
+        0201ea07ba46bfa0030ea0010418c0fe8004bfa6cf99b3e6cc9934c601c0fe8004bfa6cf99b3e6cc993405c010bff3e6cc99\
+        b3e6cc9a0106ffdeffffffffffffff01030303a08d06bf8089eba4bafcd4fc0102a0c21ec0843d01051b05f6dbc409b299df\
+        02efbe0003021200000400c0fe8004bfa6cf99b3e6cc993400c0fe8004bfa6cf99b3e6cc993405c010bff3e6cc99b3e6cc9a\
+        0106ffdeffffffffffffff019003911c";
+    let byte = |at: usize| u8::from_str_radix(&WRITTEN[at..at + 2], 16).expect("hex");
+    let looks = every_kind();
+    let now = Chunk::of(&looks).expect("a chunk");
+    let hex: String = now.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, WRITTEN);
+    let bytes = (0..WRITTEN.len()).step_by(2).map(byte).collect();
+    let then = Chunk { bytes, ..now };
+    assert_eq!(then.looks(), Ok(looks));
+}
