@@ -21,6 +21,7 @@ mod state;
 mod steps;
 mod sums;
 mod transition;
+mod unkept;
 
 #[cfg(test)]
 mod tests;
@@ -39,3 +40,4 @@ pub use state::{
     Command, Cut, Effect, Entry, Event, Finding, Latch, Look, Phase, State, Transition, Wish,
 };
 pub use transition::{decide, transition};
+pub use unkept::Unkept;
