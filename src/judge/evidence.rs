@@ -1,14 +1,17 @@
 //! The running state of a rollout's comparison: what a look changes and what is stored.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::compared::CountEvidence;
 use super::counts::Tally;
 use super::histogram::HistogramEvidence;
-use super::limits::Streak;
+use super::limits::{Broken, Streak};
 use super::numbers::Numbers;
 use super::sample_ratio::SampleRatio;
-use super::{Criterion, LookInput, Rules};
+use super::shared::{SharedEvidence, joined};
+use super::{Criterion, Limit, LimitKind, LookInput, Rules};
 use crate::domain::Weight;
 
 /// All the judge remembers of a rollout. Its size does not grow with the looks.
@@ -39,6 +42,8 @@ pub struct CheckEvidence {
 pub(super) enum Compared {
     Counts(CountEvidence),
     Histogram(HistogramEvidence),
+    /// Both arms together: said by the criterion, whatever the numbers.
+    Shared(SharedEvidence),
 }
 
 impl Default for Compared {
@@ -85,7 +90,7 @@ impl Evidence {
             lives: 0,
             weight: Weight::ZERO,
             split: SampleRatio::default(),
-            checks: vec![CheckEvidence::default(); criteria.len()],
+            checks: criteria.iter().map(CheckEvidence::new).collect(),
         }
     }
 
@@ -103,11 +108,17 @@ impl Evidence {
     /// 120 looks are enough, 240 better. An unknown check and a senseless look teach nothing; the canary's part of the
     /// numbers is not looked at.
     pub fn learn(&mut self, check: usize, numbers: &Numbers) {
+        self.learn_over(check, numbers, Duration::ZERO);
+    }
+
+    /// The same of a look whose time is known: a check of both arms together learns from no other, and of the last hour
+    /// before its first look alone.
+    pub fn learn_over(&mut self, check: usize, numbers: &Numbers, lasting: Duration) {
         if numbers.is_senseless() {
             return;
         }
         if let Some(check) = self.checks.get_mut(check) {
-            check.compared.learn(numbers);
+            check.compared.learn(numbers, lasting);
         }
     }
 
@@ -116,7 +127,7 @@ impl Evidence {
     pub fn usual_failures(&self, check: usize) -> Option<f64> {
         match &self.checks.get(check)?.compared {
             Compared::Counts(counts) => Some(counts.bets.baseline.rate()),
-            Compared::Histogram(_) => None,
+            Compared::Histogram(_) | Compared::Shared(_) => None,
         }
     }
 
@@ -129,6 +140,7 @@ impl Evidence {
             match &mut check.compared {
                 Compared::Counts(counts) => counts.next_life(),
                 Compared::Histogram(histogram) => histogram.next_life(),
+                Compared::Shared(shared) => shared.next_life(),
             }
         }
     }
@@ -153,7 +165,9 @@ impl Evidence {
 
     /// Takes one look in. Parts of it that are missing, empty or senseless leave their part of the evidence as it was.
     pub(super) fn take(&mut self, rules: &Rules, criteria: &[Criterion], input: &LookInput) {
-        self.checks.resize_with(criteria.len(), CheckEvidence::default);
+        let known = self.checks.len().min(criteria.len());
+        self.checks.truncate(known);
+        self.checks.extend(criteria[known..].iter().map(CheckEvidence::new));
         if self.weight != input.weight {
             self.weight = input.weight;
             self.checks.iter_mut().for_each(|check| check.compared.weight_changed());
@@ -172,6 +186,40 @@ impl Evidence {
 }
 
 impl CheckEvidence {
+    fn new(criterion: &Criterion) -> Self {
+        let compared = match criterion.both {
+            true => Compared::Shared(SharedEvidence::default()),
+            false => Compared::default(),
+        };
+        Self { compared, limits: Vec::new() }
+    }
+
+    /// The first limit that is broken and has this consequence.
+    pub(super) fn broken(
+        &self,
+        criterion: &Criterion,
+        numbers: &Numbers,
+        then: impl Fn(&Limit) -> bool,
+    ) -> Option<Broken> {
+        let both = criterion.both.then(|| joined(numbers));
+        let plain = both.as_ref().unwrap_or(numbers);
+        let limits = criterion.limits.iter().zip(&self.limits).enumerate();
+        let mut limits = limits.filter(|(_, (limit, _))| then(limit));
+        limits.find_map(|(position, (limit, streak))| match &self.compared {
+            Compared::Shared(shared) if matches!(limit.kind, LimitKind::AboveBefore(_)) => {
+                shared.broken(position, limit)
+            }
+            _ => streak.verdict(limit, plain).map(|b| Broken { both: criterion.both, ..b }),
+        })
+    }
+
+    /// Whether it holds both arms to an hour that nobody saw, and to nothing else.
+    pub(super) fn is_unarmed(&self, criterion: &Criterion) -> bool {
+        let before = |limit: &Limit| matches!(limit.kind, LimitKind::AboveBefore(_));
+        matches!(&self.compared, Compared::Shared(shared) if !shared.is_armed())
+            && criterion.limits.iter().all(before)
+    }
+
     fn take(
         &mut self,
         rules: &Rules,
@@ -180,8 +228,10 @@ impl CheckEvidence {
         numbers: Option<&Numbers>,
     ) {
         self.limits.resize_with(criterion.limits.len(), Streak::default);
+        let both = numbers.filter(|_| criterion.both).map(joined);
+        let plain = both.as_ref().or(numbers);
         for (streak, limit) in self.limits.iter_mut().zip(&criterion.limits) {
-            streak.update(limit, numbers, input.lasting);
+            streak.update(limit, plain, input.lasting);
         }
         if let Some(numbers) = numbers {
             self.compared.take(rules, criterion, input, numbers);
@@ -190,13 +240,14 @@ impl CheckEvidence {
 }
 
 impl Compared {
-    fn learn(&mut self, numbers: &Numbers) {
+    fn learn(&mut self, numbers: &Numbers, lasting: Duration) {
         self.become_kind_of(numbers);
         match (self, numbers) {
             (Self::Counts(counts), Numbers::Counts(look)) => {
                 counts.bets.baseline.learn(look.baseline_requests, look.baseline_failures);
             }
             (Self::Histogram(histogram), Numbers::Histogram(look)) => histogram.learn(look),
+            (Self::Shared(shared), _) => shared.learn(numbers, lasting),
             _ => {}
         }
     }
@@ -210,6 +261,7 @@ impl Compared {
             (Self::Histogram(histogram), Numbers::Histogram(look)) => {
                 histogram.take(rules, criterion, input, look);
             }
+            (Self::Shared(shared), _) => shared.take(criterion, numbers, input.lasting),
             _ => {}
         }
     }
@@ -217,8 +269,9 @@ impl Compared {
     /// A plan never changes the kind of a check, so what is replaced here is what nothing was learned of.
     fn become_kind_of(&mut self, numbers: &Numbers) {
         match (&self, numbers) {
-            (Self::Counts(_), Numbers::Counts(_)) | (Self::Histogram(_), Numbers::Histogram(_)) => {
-            }
+            (Self::Shared(_), _)
+            | (Self::Counts(_), Numbers::Counts(_))
+            | (Self::Histogram(_), Numbers::Histogram(_)) => {}
             (_, Numbers::Counts(_)) => *self = Self::Counts(CountEvidence::default()),
             (_, Numbers::Histogram(_)) => *self = Self::Histogram(HistogramEvidence::default()),
             _ => {}
@@ -229,6 +282,7 @@ impl Compared {
         match self {
             Self::Counts(counts) => counts.step = Tally::default(),
             Self::Histogram(histogram) => histogram.weight_changed(),
+            Self::Shared(shared) => shared.weight_changed(),
         }
     }
 
@@ -237,6 +291,7 @@ impl Compared {
         match self {
             Self::Counts(counts) => counts.log_harm(rules),
             Self::Histogram(histogram) => histogram.log_harm(rules),
+            Self::Shared(_) => 0.0,
         }
     }
 
@@ -245,6 +300,7 @@ impl Compared {
         match self {
             Self::Counts(counts) => counts.step,
             Self::Histogram(histogram) => *histogram.step(),
+            Self::Shared(shared) => shared.step(),
         }
     }
 
@@ -252,6 +308,7 @@ impl Compared {
     pub(super) fn has_gate(&self) -> bool {
         match self {
             Self::Counts(_) | Self::Histogram(_) => true,
+            Self::Shared(_) => false,
         }
     }
 

@@ -5,6 +5,7 @@
 //! Invariants: a canary that was never seen never passes; a healthy one is called a regression in at most `alpha` of
 //! rollouts, however often one looks; logarithms and exponentials come from `libm`, so every machine gets the same bits.
 
+mod before;
 mod compared;
 mod counts;
 mod criterion;
@@ -21,12 +22,14 @@ pub mod planning;
 mod promotion;
 mod rules;
 mod sample_ratio;
+mod shared;
 mod verdict;
 pub mod words;
 
 #[cfg(test)]
 mod tests;
 
+pub use before::{Amount, Before};
 pub use counts::{Counts, Requests, Tally};
 pub use criterion::{Criterion, Limit, LimitAction, LimitKind, Tolerance};
 pub use evidence::Evidence;
@@ -34,4 +37,5 @@ pub use limits::Broken;
 pub use look::{Judgement, LookInput, Reading, look};
 pub use numbers::{Histogram, Moments, Numbers, Pair, Slower, Values, Worse};
 pub use rules::Rules;
+pub use shared::Together;
 pub use verdict::{Means, Remaining, Senseless, Thin, Uncompared, Verdict, VerdictKind, What};
