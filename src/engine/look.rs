@@ -12,7 +12,7 @@ use super::sample::{Answer, Ask, Counter, From, Point, Pushed};
 use super::state::{Finding, Look, State};
 use crate::domain::{Arm, Generation, Timestamp, Weight};
 use crate::judge::{self, Counts, Evidence, Judgement, LookInput, Requests, Verdict, planning};
-use crate::plan::{Check, Count, Numbers, Program, SourceRef, Splitter, arm_query};
+use crate::plan::{Check, Count, Numbers, Of, Program, SourceRef, Splitter, arm_query};
 
 /// Looks dropped after the canary first gets traffic: cold caches are no regression.
 const DROPPED_LOOKS: u64 = 2;
@@ -56,7 +56,30 @@ impl Memory {
             judgement: None,
         }
     }
+
+    /// Of a new rollout whose route had one before: it starts from what that one learned, at a small weight.
+    pub fn start_from(mut self, program: &Program, learned: &Learned) -> Self {
+        for (check, item) in program.plan.items().iter().enumerate() {
+            if let Some(taught) = learned.get(&item.name()) {
+                self.evidence.start_from(check, taught);
+            }
+        }
+        self
+    }
+
+    /// What the next rollout of the route starts from.
+    pub fn learned(&self, program: &Program) -> Learned {
+        let items = program.plan.items();
+        let named = items
+            .iter()
+            .enumerate()
+            .filter_map(|(check, item)| Some((item.name(), self.evidence.taught(check)?.clone())));
+        named.collect()
+    }
 }
+
+/// What the baselines of a route's checks taught in its last rollout, by check.
+pub type Learned = BTreeMap<String, judge::Baseline>;
 
 /// Every counter a look of this rollout needs.
 pub fn asks(program: &Program) -> Vec<Ask> {
@@ -151,6 +174,34 @@ pub fn weigh(
     (next, look)
 }
 
+/// Takes a source's past in, oldest first: what was usual before the first shift. Where the live reads begin stays as it
+/// was, and once the canary has been looked at the past is over.
+pub fn learn(program: &Program, memory: &Memory, asks: &[Ask], answers: &[Answer]) -> Memory {
+    let mut next = memory.clone();
+    if memory.looks > 0 {
+        return next;
+    }
+    let mut past = Memory { evidence: memory.evidence.clone(), ..Memory::new(program) };
+    for answer in answers {
+        let seen = take_increments(&mut past, asks, answer, memory.generation);
+        if let Some(until) = past.until.filter(|_| !seen.began) {
+            learn_look(&mut past.evidence, &seen.checks, answer.until.since(until));
+        }
+        past.until = Some(answer.until);
+    }
+    next.evidence = past.evidence;
+    next
+}
+
+/// One look at the baseline alone; `lasting`: what it covers, in the sources' time.
+fn learn_look(evidence: &mut Evidence, checks: &[Option<Counts>], lasting: Duration) {
+    for (check, counts) in checks.iter().enumerate() {
+        if let Some(counts) = counts {
+            evidence.learn_over(check, &judge::Numbers::from(*counts), lasting);
+        }
+    }
+}
+
 /// Counts of every check in one look, `None` where a source could not say.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Seen {
@@ -174,13 +225,8 @@ struct Scene<'a> {
 impl Scene<'_> {
     /// Nobody is on the canary: the baseline's looks teach how its failures cluster.
     fn learn(&self, next: &mut Memory, checks: &[Option<Counts>]) {
-        if self.memory.until.is_none() {
-            return;
-        }
-        for (check, counts) in checks.iter().enumerate() {
-            if let Some(c) = counts {
-                next.evidence.learn(check, &judge::Numbers::from(*c));
-            }
+        if let Some(until) = self.memory.until {
+            learn_look(&mut next.evidence, checks, self.answer.until.since(until));
         }
     }
 
@@ -268,7 +314,8 @@ impl Scene<'_> {
     /// The check that counts the route's own requests: a check of its own counters may see a part of them.
     fn route_check(&self) -> usize {
         let mut checks = self.program.plan.checks.iter();
-        checks.position(|check| check.numbers == Numbers::Route).unwrap_or(0)
+        let ours = |check: &Check| !matches!(check.of, Of::Route(_));
+        checks.position(|check| check.numbers == Numbers::Route && ours(check)).unwrap_or(0)
     }
 
     /// The share of all requests a step may put at risk, fixed the first time.
@@ -300,7 +347,8 @@ impl Scene<'_> {
         let trouble = self.answer.troubles.iter().find(|trouble| !trouble.asks.is_empty());
         match (&judgement.verdict, trouble) {
             (Verdict::LimitBroken { check, limit }, _) => {
-                Finding::Limit { check: check.clone(), sentence, then: limit.then }
+                let (then, shared) = (limit.then, limit.is_shared());
+                Finding::Limit { check: check.clone(), sentence, then, shared }
             }
             (Verdict::Regression { check, .. }, _) => {
                 Finding::Regression { check: check.clone(), sentence }

@@ -14,6 +14,7 @@ mod looked;
 mod sample;
 mod start;
 mod state;
+mod step_back;
 mod steps;
 mod transition;
 
@@ -23,10 +24,11 @@ mod tests;
 pub use criteria::{criteria, rules};
 pub use due::due;
 pub use invariants::invariants;
-pub use look::{Memory, asks, weigh};
+pub use look::{Learned, Memory, asks, learn, weigh};
 pub use sample::{Answer, Ask, Counter, From, Point, Pushed, Series, Trouble, TroubleKind};
 pub use start::initial;
 pub use state::{
-    Command, Effect, Entry, Event, Finding, Latch, Look, Phase, State, Transition, Wish,
+    Command, Effect, Entry, Event, Finding, Latch, Look, Phase, State, SteppedBack, Transition,
+    Wish,
 };
 pub use transition::{decide, transition};

@@ -1,13 +1,14 @@
 //! What both arms together were like in the hour before the shift.
 //!
 //! Owns: that hour, in blocks of five minutes, and what it allows now. Does not: say what is harm (`shared`).
-//! The spread between the blocks is the drift and the clusters of an ordinary hour: what judges the time after the shift
-//! is slowed by as much.
+//! The spread between the blocks is the drift of an ordinary hour, that between neighbouring looks its clusters: what
+//! judges the time after the shift is slowed by the greater of both.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::dispersion::Baseline;
 use super::history;
 use super::verdict::What;
 
@@ -54,6 +55,8 @@ pub struct Hour {
     /// Oldest first.
     blocks: Vec<Amount>,
     filling: Amount,
+    /// Of counts: twelve blocks alone may miss large clusters.
+    looks: Baseline,
 }
 
 /// The hour as it stood when the canary was first looked at.
@@ -63,7 +66,7 @@ pub struct Before {
     /// What the rate or level before surely was not above: an upper bound of a rate, a mean and the spread of its
     /// blocks of a level.
     pub most: f64,
-    /// How much more than chance its blocks varied; at least 1, and 1 for levels.
+    /// How much more than chance its blocks or looks varied; at least 1, and 1 for levels.
     pub dispersion: f64,
 }
 
@@ -73,6 +76,7 @@ impl Hour {
         if look.of <= 0.0 || look.lasting.is_zero() {
             return;
         }
+        self.looks.learn(look.of as u64, look.sum.max(0.0) as u64);
         self.filling.add(look);
         if self.filling.lasting < BLOCK {
             return;
@@ -94,7 +98,7 @@ impl Hour {
         let (most, dispersion) = match what {
             What::Mean | What::Level => (mean + self.spread(), 1.0),
             What::Failed | What::FailedUsers | What::SlowerThan(_) => {
-                let dispersion = self.dispersion(mean);
+                let dispersion = self.dispersion(mean).max(self.looks.dispersion());
                 let clusters = history::upper_bound(seen.sum / dispersion, BOUND);
                 (clusters * dispersion / seen.of, dispersion)
             }
@@ -155,7 +159,7 @@ mod tests {
 
     #[test]
     fn few_failures_before_allow_more_now() {
-        let rows = [(0.0, 4.0), (3.0, 3.0), (300.0, 1.2), (30_000.0, 1.02)];
+        let rows = [(0.0, 6.0), (3.0, 3.0), (300.0, 1.2), (30_000.0, 1.02)];
         for (failures, at_most) in rows {
             let before = hour(&[(1e6, failures); 12]).expect("known");
             let mean = (failures / 1e6_f64).max(1.0 / 12e6);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compared::CountEvidence;
 use super::counts::Tally;
+use super::dispersion::Baseline;
 use super::histogram::HistogramEvidence;
 use super::limits::{Broken, Streak};
 use super::numbers::Numbers;
@@ -119,6 +120,24 @@ impl Evidence {
         }
         if let Some(check) = self.checks.get_mut(check) {
             check.compared.learn(numbers, lasting);
+        }
+    }
+
+    /// What the baseline of a check has taught so far, to start a later rollout from; `None` where failures are not
+    /// counted.
+    pub fn taught(&self, check: usize) -> Option<&Baseline> {
+        match &self.checks.get(check)?.compared {
+            Compared::Counts(counts) => Some(&counts.bets.baseline),
+            Compared::Histogram(_) | Compared::Shared(_) => None,
+        }
+    }
+
+    /// Starts from what an earlier rollout was taught, at a small weight. Before anything else is learned.
+    pub fn start_from(&mut self, check: usize, taught: &Baseline) {
+        if let Some(CheckEvidence { compared: Compared::Counts(counts), .. }) =
+            self.checks.get_mut(check)
+        {
+            counts.bets.baseline = taught.discounted();
         }
     }
 

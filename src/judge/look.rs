@@ -341,7 +341,7 @@ impl Look<'_> {
                 self.opening(&mut reading, evidence, gate, told.rate);
             }
             Compared::Shared(shared) => {
-                let together = shared.together(criterion);
+                let together = shared.together();
                 reading.what = shared.what();
                 reading.step = shared.step().counts;
                 reading.dispersion = together.before.map_or(1.0, |before| before.dispersion);

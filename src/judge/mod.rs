@@ -32,6 +32,7 @@ mod tests;
 pub use before::{Amount, Before};
 pub use counts::{Counts, Requests, Tally};
 pub use criterion::{Criterion, Limit, LimitAction, LimitKind, Tolerance};
+pub use dispersion::Baseline;
 pub use evidence::Evidence;
 pub use limits::Broken;
 pub use look::{Judgement, LookInput, Reading, look};

@@ -3,9 +3,9 @@
 //! Owns: whether both arms together are above a multiple of that hour, for long enough and beyond chance.
 //! Does not: compare the arms, or blame the canary: the cause may be anything that happened since.
 //!
-//! Counts: Page's sum of the log likelihood ratio of two Poisson rates, one a little below the multiple and one a
-//! little above, divided by the dispersion of the hour's blocks. It rises only while failures come faster than the
-//! multiple, so a look that is healthy beyond its noise ends it. From below, the chance that a look begins a run that
+//! Counts: Page's sums of the log likelihood ratio of two Poisson rates, one a little below the multiple and one above
+//! it, divided by the dispersion of the hour's blocks. A sum rises only while failures come faster than the multiple, so
+//! a look that is healthy beyond its noise ends it. From below, the chance that a look begins a run in which a sum
 //! reaches [`ENOUGH`] is at most `exp(-ENOUGH)` (Wald). Levels: every reading must be above.
 
 use std::time::Duration;
@@ -25,8 +25,10 @@ use super::{Criterion, Limit, LimitKind};
 const ENOUGH: f64 = 13.8;
 /// Fewer failures beyond those of the hour before are no harm to anybody, whatever the odds.
 const LEAST_EXCESS: f64 = 10.0;
-/// The two rates are this factor above and below the multiple.
+/// The lower rate is this factor below the multiple, and the higher ones these above it: the first sees a small harm and
+/// dates it, the last sees a great one in few failures.
 const STEP: f64 = 1.25;
+const HIGHER: [f64; 3] = [STEP, 3.0, 10.0];
 /// A multiple nearer to 1 than this cannot be told from an ordinary hour.
 const LEAST_MULTIPLE: f64 = 1.02;
 /// The share of slow requests that the bound of a histogram should have.
@@ -51,14 +53,11 @@ pub struct SharedEvidence {
 /// One limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Watch {
-    /// Page's sum, 0 to [`ENOUGH`], and what was seen since it was last 0.
-    harm: f64,
+    /// Page's sums, 0 to [`ENOUGH`], and what was seen since the first was last 0.
+    harm: [f64; HIGHER.len()],
     since: Amount,
     /// The limit is broken: it was for long enough, and is not half refuted yet.
     broken: bool,
-    /// The same sum the other way round, and how long it has been above 0.
-    health: f64,
-    below_for: Duration,
     /// A person sent the rollout on at this rate or level: more than that is harm now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accepted: Option<f64>,
@@ -73,8 +72,6 @@ pub struct Together {
     pub now: Amount,
     /// Both arms since harm seems to have begun, where it is beyond the limit.
     pub since: Option<Amount>,
-    /// How long both arms have been below every such limit.
-    pub below_for: Duration,
 }
 
 impl Together {
@@ -82,7 +79,7 @@ impl Together {
     /// known or nothing failed before.
     pub fn ratio(&self) -> Option<f64> {
         let before = self.before?.seen.mean().filter(|mean| *mean > 0.0)?;
-        Some(self.since.unwrap_or(self.now).mean()? / before)
+        Some(finite(self.since.unwrap_or(self.now).mean()? / before))
     }
 }
 
@@ -168,7 +165,7 @@ impl SharedEvidence {
         Some(Broken {
             kind: limit.kind,
             then: limit.then,
-            seen: if usual > 0.0 { seen / usual } else { 0.0 },
+            seen: if usual > 0.0 { finite(seen / usual) } else { 0.0 },
             failures: whole(watch.since.sum),
             requests: whole(watch.since.of),
             lasting: watch.since.lasting,
@@ -192,18 +189,9 @@ impl SharedEvidence {
         self.step
     }
 
-    pub(super) fn together(&self, criterion: &Criterion) -> Together {
-        let shared = |limit: &Limit| limit.multiple().is_some();
-        let watches = || {
-            let pairs = self.watches.iter().zip(&criterion.limits);
-            pairs.filter(|(_, limit)| shared(limit)).map(|(watch, _)| watch)
-        };
-        Together {
-            before: self.before,
-            now: self.now,
-            since: watches().find(|watch| watch.broken).map(|watch| watch.since),
-            below_for: watches().map(|watch| watch.below_for).min().unwrap_or_default(),
-        }
+    pub(super) fn together(&self) -> Together {
+        let broken = self.watches.iter().find(|watch| watch.broken);
+        Together { before: self.before, now: self.now, since: broken.map(|watch| watch.since) }
     }
 
     pub(super) fn weight_changed(&mut self) {
@@ -225,26 +213,29 @@ impl Watch {
         let edge = finite(multiple * before.most.max(self.accepted.unwrap_or(0.0)));
         let harm = match what {
             What::Mean | What::Level => match look.mean() {
-                Some(mean) if mean > edge => ENOUGH,
-                _ => -ENOUGH,
+                Some(mean) if mean > edge => [ENOUGH; HIGHER.len()],
+                _ => [-ENOUGH; HIGHER.len()],
             },
             What::Failed | What::FailedUsers | What::SlowerThan(_) => {
-                log_ratio(edge, multiple, look) / before.dispersion
+                log_ratios(edge, multiple, look).map(|ratio| ratio / before.dispersion)
             }
         };
-        self.harm = (self.harm + harm).clamp(0.0, ENOUGH);
-        self.health = (self.health - harm).clamp(0.0, ENOUGH);
-        let since = if self.harm > 0.0 { self.since } else { Amount::default() };
-        self.since = since;
-        if self.harm > 0.0 {
-            self.since.add(look);
+        self.add(&harm, look);
+        let most = self.harm.iter().copied().fold(0.0, f64::max);
+        let stays = self.broken && most > 0.5 * ENOUGH;
+        self.broken = stays || (most >= ENOUGH && self.is_harm(limit, before, what, edge));
+    }
+
+    /// What the first sum does not see, the others do not either: with it, they all begin anew.
+    fn add(&mut self, harm: &[f64; HIGHER.len()], look: &Amount) {
+        for (sum, more) in self.harm.iter_mut().zip(harm) {
+            *sum = (*sum + more).clamp(0.0, ENOUGH);
         }
-        self.below_for = match self.health > 0.0 {
-            true => self.below_for.saturating_add(look.lasting),
-            false => Duration::ZERO,
-        };
-        let stays = self.broken && self.harm > 0.5 * ENOUGH;
-        self.broken = stays || (self.harm >= ENOUGH && self.is_harm(limit, before, what, edge));
+        if self.harm[0] > 0.0 {
+            self.since.add(look);
+        } else {
+            (self.harm, self.since) = ([0.0; HIGHER.len()], Amount::default());
+        }
     }
 
     /// Beyond chance is not enough: it must be above the limit, for as long as the plan says, and hurt somebody.
@@ -257,11 +248,14 @@ impl Watch {
     }
 }
 
-/// Of one look: failures at a rate above `edge` against one below, as Poisson counts. A ratio nearer to 1 has nearer
+/// Of one look: failures at each rate above `edge` against one below, as Poisson counts. A multiple near to 1 has nearer
 /// rates, so that the lower one stays above the rate before.
-fn log_ratio(edge: f64, multiple: f64, look: &Amount) -> f64 {
+fn log_ratios(edge: f64, multiple: f64, look: &Amount) -> [f64; HIGHER.len()] {
     let step = multiple.sqrt().min(STEP);
-    look.sum * 2.0 * log(step) - look.of * edge * (step - 1.0 / step)
+    HIGHER.map(|high| {
+        let high = if high == STEP { step } else { high };
+        look.sum * log(high * step) - look.of * edge * (high - 1.0 / step)
+    })
 }
 
 impl Limit {

@@ -71,7 +71,8 @@ impl Service {
             Some(from) => self.passed_before(&program, from).await?,
             None => 0,
         };
-        let new = self.new_rollout(program, &row, &request, begins_at);
+        let mut new = self.new_rollout(program, &row, &request, begins_at);
+        new.memory = new.memory.start_from(&new.program, &route.learned);
         self.claim(new, row.plan.if_busy, &request.by).await
     }
 

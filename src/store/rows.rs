@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Actor, Generation, Name, RolloutName, Share, Side, Timestamp, Weight};
-use crate::engine::{Effect, Entry, Memory, State};
+use crate::engine::{Effect, Entry, Learned, Memory, State};
 use crate::plan::{Plan, Program, Route};
 
 /// A rollout as stored.
@@ -52,6 +52,8 @@ pub struct RouteChange {
     pub holder: Option<RolloutName>,
     /// The rollout that completed last and may still be taken back.
     pub last_completed: Option<RolloutName>,
+    /// What the rollout learned of the baseline, where it ends; the route keeps what it had without.
+    pub learned: Option<Learned>,
     /// Raising is refused while a kill stands.
     pub raises: bool,
 }
@@ -166,6 +168,8 @@ pub struct RouteRow {
     pub labels: [Option<String>; 2],
     pub holder: Option<RolloutName>,
     pub last_completed: Option<RolloutName>,
+    /// What the next rollout's judge starts from.
+    pub learned: Learned,
     pub changed_at: Timestamp,
 }
 

@@ -18,6 +18,11 @@ const TERMS: &[(&str, &str)] = &[
         "the excess of failures that the next step could not afford; it opens once that much is excluded at 20 : 1",
     ),
     (
+        "before",
+        "of both arms together: the hour before the first shift, kept as it was then; harm in both cannot be seen by \
+         comparing them",
+    ),
+    (
         "dispersion",
         "how much more than chance the baseline itself varies; the evidence is slowed by as much",
     ),
@@ -66,6 +71,11 @@ fn story(view: &RolloutView) -> Vec<String> {
 }
 
 fn check_told(check: &CheckView, view: &RolloutView) -> String {
+    if let Some(both) = &check.together {
+        let parts = [both.now.as_deref(), both.before.as_deref(), Some(&both.text)];
+        let told: Vec<&str> = parts.into_iter().flatten().collect();
+        return format!("{}, both arms together: {}.", check.name, told.join(", "));
+    }
     let counts = check.since.as_ref().unwrap_or(&check.step);
     let when = if check.since.is_some() { "since the harm began" } else { "since the step began" };
     let arm = |failures, requests, rate: Option<f64>| {

@@ -1,10 +1,10 @@
 //! The judge's numbers as people compare them: rates, ratios, odds.
 
-use crate::api::views::{CheckView, CountsView, EvidenceView, PromotionView};
-use crate::domain::human;
+use crate::api::views::{CheckView, CountsView, EvidenceView, PromotionView, TogetherView};
+use crate::domain::{Timestamp, human};
 use crate::engine::{Memory, rules};
-use crate::judge::words::{about, odds, times};
-use crate::judge::{Counts, Reading, Tolerance};
+use crate::judge::words::{about, odds, percent, times, value};
+use crate::judge::{Counts, Reading, Together, Tolerance, What};
 use crate::plan::{Check, Program};
 
 /// Of a logarithm; above it odds are beyond any use, and JSON has no infinity.
@@ -21,7 +21,17 @@ pub(super) fn checks(program: &Program, memory: &Memory) -> Vec<CheckView> {
         let Some(reading) = reading else {
             let step = CountsView::default();
             let (since, evidence, promotion) = (None, None, None);
-            return CheckView { name, tolerate, step, since, evidence, promotion, dispersion: 1.0 };
+            let (dispersion, together) = (1.0, None);
+            return CheckView {
+                name,
+                tolerate,
+                step,
+                since,
+                evidence,
+                promotion,
+                dispersion,
+                together,
+            };
         };
         CheckView {
             tolerate,
@@ -30,6 +40,7 @@ pub(super) fn checks(program: &Program, memory: &Memory) -> Vec<CheckView> {
             evidence: reading.log_evidence.map(|log| evidence(log, limit)),
             promotion: promotion(&name, reading, beta),
             dispersion: if reading.dispersion.is_finite() { reading.dispersion } else { 1.0 },
+            together: reading.together.map(|both| together(&both, reading.what, memory.until)),
             name,
         }
     };
@@ -45,6 +56,41 @@ pub(super) fn counts(counts: &Counts) -> CountsView {
         canary_rate: counts.canary_rate(),
         baseline_rate: counts.baseline_rate(),
         ratio: counts.ratio(),
+    }
+}
+
+/// `until`: the end of the last look.
+fn together(both: &Together, what: What, until: Option<Timestamp>) -> TogetherView {
+    let told = |mean: f64| match what {
+        What::Mean | What::Level => value(mean),
+        _ => percent(mean),
+    };
+    let does = match what {
+        What::Failed | What::FailedUsers => " fail",
+        What::SlowerThan(_) => " slow",
+        What::Mean | What::Level => "",
+    };
+    let text = match (both.before, both.since, both.ratio()) {
+        (None, _, _) => "not held to anything: too little was seen before the shift".to_owned(),
+        (_, None, _) => "as before".to_owned(),
+        (_, Some(since), ratio) => {
+            let began = until.map(|until| {
+                Timestamp::from_micros(
+                    until
+                        .micros()
+                        .saturating_sub(i64::try_from(since.lasting.as_micros()).unwrap_or(0)),
+                )
+            });
+            let when = began.map_or(String::new(), |at| format!(" since {} UTC", at.clock()));
+            ratio.map_or_else(|| format!("worse{when}"), |ratio| format!("{}{when}", times(ratio)))
+        }
+    };
+    TogetherView {
+        now: both.since.unwrap_or(both.now).mean().map(|mean| told(mean) + does),
+        before: both.before.and_then(|b| b.seen.mean()).map(|mean| told(mean) + " before"),
+        ratio: both.ratio(),
+        worse: both.since.is_some(),
+        text,
     }
 }
 

@@ -52,11 +52,14 @@ fn finding() -> impl Strategy<Value = Finding> {
         Just(Finding::Blind { sentence: sentence() }),
         Just(Finding::Silent { sentence: sentence() }),
     ];
-    let limit = |then| Finding::Limit { check: check(), sentence: sentence(), then };
+    let limit = |then| Finding::Limit { check: check(), sentence: sentence(), then, shared: false };
+    let shared = |then| Finding::Limit { check: check(), sentence: sentence(), then, shared: true };
     let bad = prop_oneof![
         Just(Finding::Regression { check: check(), sentence: sentence() }),
         Just(limit(LimitAction::Revert)),
         Just(limit(LimitAction::Pause)),
+        Just(shared(LimitAction::Pause)),
+        Just(shared(LimitAction::StepBack)),
     ];
     prop_oneof![30 => good, 4 => doubt, 1 => bad]
 }

@@ -3,6 +3,7 @@
 mod enumerated;
 mod planned;
 mod reference;
+mod shared;
 mod simulated;
 mod split;
 mod total;

@@ -21,8 +21,10 @@ const READERS: u32 = 4;
 /// Above the count of statements there are, chunk sizes of the bulk ones included.
 const STATEMENTS_KEPT: usize = 200;
 
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "first", include_str!("../../../migrations/sqlite/0001_first.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "first", include_str!("../../../migrations/sqlite/0001_first.sql")),
+    (5, "learned", include_str!("../../../migrations/sqlite/0005_learned.sql")),
+];
 
 /// Makes the directory for its owner only, and locks it until the file is dropped or the process ends.
 pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {

@@ -37,12 +37,13 @@ pub(super) static JOURNAL: Bulk<9> = Bulk::new(
     "",
 );
 
-pub(super) static ROUTES: Bulk<10> = Bulk::new(
-    "WITH x (name, expected, generation, share, serving, label_a, label_b, holder, last_completed, at) \
-     AS (VALUES",
+pub(super) static ROUTES: Bulk<11> = Bulk::new(
+    "WITH x (name, expected, generation, share, serving, label_a, label_b, holder, last_completed, \
+     learned, at) AS (VALUES",
     ") UPDATE routes SET generation = x.generation, share = x.share, serving = x.serving, \
      label_a = x.label_a, label_b = x.label_b, holder = x.holder, \
-     last_completed = x.last_completed, changed_at = x.at \
+     last_completed = x.last_completed, learned = COALESCE(x.learned, routes.learned), \
+     changed_at = x.at \
      FROM x WHERE routes.name = x.name AND routes.generation = x.expected",
 );
 
@@ -155,7 +156,7 @@ fn decide(write: &Write, head: &Head) -> Committed {
 struct Rows {
     rollouts: Vec<[Arg; 10]>,
     journal: Vec<[Arg; 9]>,
-    routes: Vec<[Arg; 10]>,
+    routes: Vec<[Arg; 11]>,
     programs: Vec<[Arg; 2]>,
     outbox: Vec<[Arg; 4]>,
 }
@@ -184,7 +185,8 @@ impl Rows {
         ]);
         let program = write.program.as_deref();
         self.programs.extend(program.map(|p| [head.id.into(), p.into()]));
-        self.routes.extend(write.route.as_ref().map(|r| route_row(r, write.at)));
+        let route = write.route.as_ref();
+        self.routes.extend(route.map(|r| route_row(r, write.at)).transpose()?);
         let outbox = write
             .outbox
             .iter()
@@ -236,9 +238,10 @@ pub(super) fn journal_row(
     Ok((row, hash))
 }
 
-fn route_row(change: &RouteChange, at: Timestamp) -> [Arg; 10] {
+fn route_row(change: &RouteChange, at: Timestamp) -> Result<[Arg; 11], StoreError> {
     let [a, b] = &change.labels;
-    [
+    let learned = change.learned.as_ref().map(|l| to_json("learned", l)).transpose()?;
+    Ok([
         change.route.as_str().into(),
         change.expected.0.into(),
         change.generation.0.into(),
@@ -248,8 +251,9 @@ fn route_row(change: &RouteChange, at: Timestamp) -> [Arg; 10] {
         b.as_deref().into(),
         change.holder.as_ref().map(ToString::to_string).into(),
         change.last_completed.as_ref().map(ToString::to_string).into(),
+        learned.into(),
         at.into(),
-    ]
+    ])
 }
 
 pub(super) fn side_word(side: Side) -> &'static str {
