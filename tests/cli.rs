@@ -126,19 +126,48 @@ fn problems_are_data_for_programs_too() {
 }
 
 #[test]
-fn stated_traffic_shows_what_a_step_can_see() {
+fn stated_traffic_shows_what_a_ladder_does_there() {
     let directory = files(&[("shop.yaml", GOOD)]);
-    let arguments = ["lint", "shop.yaml", "--traffic", "2rps", "--failures", "0.5%"];
+    let arguments = ["lint", "shop.yaml", "--traffic", "120rps", "--failures", "0.5%"];
     let output = tidegate(directory.path(), &arguments);
     ends_with(&output, 0);
-    assert!(stdout(&output).contains("  warn  "), "{}", stdout(&output));
-    ends_with(&tidegate(directory.path(), &["lint", "shop.yaml", "--traffic", "2rps"]), 1);
+    let expect = "\
+shop.yaml  plan  shop: a healthy version takes about 2h40m
+      at 120 requests/s and 0.5 % failures   opens when ruled out   takes about   sees from   a 5x / 20x fault is reverted in
+        5 %                                  1.2x                   102m          1.4x        87 s / 13 s (11 / 8 extra failures)
+        90 %                                 1.2x                   60m           1.4x        77 s / 15 s (170 / 160)
+";
+    assert_eq!(stdout(&output), expect);
+    let thin = ["lint", "shop.yaml", "--traffic", "2rps"];
+    let output = tidegate(directory.path(), &thin);
+    ends_with(&output, 0);
+    assert!(
+        stdout(&output).contains("  warn  no `harm`: by default 0.05pp here"),
+        "{}",
+        stdout(&output)
+    );
+    assert!(stderr(&output).contains("Assumed 0.1 % failures"), "{}", stderr(&output));
     ends_with(&tidegate(directory.path(), &["lint", "gone.yaml"]), 1);
 }
 
 #[test]
-fn example_plans_lint_without_errors() {
-    ends_with(&tidegate(root(), &["lint", "plans"]), 0);
+fn a_forecast_is_data_for_programs_too() {
+    let directory = files(&[("shop.yaml", GOOD)]);
+    let output =
+        tidegate(directory.path(), &["lint", "shop.yaml", "--traffic", "120rps", "--json"]);
+    ends_with(&output, 0);
+    let told: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    assert_eq!(told["assumed_failures"], 0.001, "{told}");
+    let forecast = &told["forecasts"][0]["forecast"];
+    assert_eq!(forecast["steps"][0]["bake_seconds"], 600, "{told}");
+    assert_eq!(forecast["steps"][1]["faults"][1]["worsening"], 20.0, "{told}");
+}
+
+#[test]
+fn example_plans_lint_without_a_word() {
+    let output = tidegate(root(), &["lint", "plans"]);
+    ends_with(&output, 0);
+    assert_eq!(stdout(&output), "");
 }
 
 #[test]

@@ -69,5 +69,5 @@ pub fn program(text: &str) -> Program {
     let plan = plan.expect("a plan");
     let RouteRef::Inline(route) = &plan.route else { panic!("the route is not inline") };
     let inputs = BTreeMap::from([("version".to_owned(), "v413".to_owned())]);
-    program_of(plan, route, &inputs, Side::A, None).expect("a plan that starts")
+    program_of(plan, route, &inputs, Side::A, None, &[]).expect("a plan that starts")
 }

@@ -38,6 +38,9 @@ pub struct Memory {
     /// Checks whose counters had no whole answer last time: they stand where they stood when this split was in force;
     /// `None` where they were never read.
     pub behind: BTreeMap<usize, Option<Generation>>,
+    /// The course of the evidence, for people.
+    #[serde(default)]
+    pub picture: judge::Picture,
     /// What the last judged look said, for people.
     pub judgement: Option<Judgement>,
 }
@@ -53,6 +56,7 @@ impl Memory {
             harm: None,
             last: BTreeMap::new(),
             behind: BTreeMap::new(),
+            picture: judge::Picture::default(),
             judgement: None,
         }
     }
@@ -271,6 +275,7 @@ impl Scene<'_> {
         let finding = self.finding(&judgement, warming);
         let earning = settled && !warming;
         let earns = |time| if earning { time } else { Duration::ZERO };
+        next.picture.add(self.answer.until, &judgement);
         next.judgement = Some(judgement);
         Look {
             generation: self.state.wish.generation,

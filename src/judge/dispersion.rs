@@ -34,6 +34,16 @@ pub struct Baseline {
     waiting: Option<(f64, f64)>,
 }
 
+/// The dispersion after `pairs` pairs of blocks of independent failures, whose squares are 1 on average.
+pub(super) fn planned_dispersion(pairs: f64) -> f64 {
+    safe(PRIOR_SQUARES + pairs, PRIOR_PAIRS + pairs)
+}
+
+fn safe(squares: f64, pairs: f64) -> f64 {
+    let spread = 1.0 + 0.5 * (2.0 / pairs).sqrt();
+    (squares / pairs * spread).max(1.0)
+}
+
 impl Default for Baseline {
     fn default() -> Self {
         Self {
@@ -74,8 +84,7 @@ impl Baseline {
 
     /// What the log evidence is divided by; at least 1, with half a standard error to the safe side.
     pub fn dispersion(&self) -> f64 {
-        let spread = 1.0 + 0.5 * (2.0 / self.pairs).sqrt();
-        (self.squares / self.pairs * spread).max(1.0)
+        safe(self.squares, self.pairs)
     }
 
     /// Takes one look of the baseline in. Nothing to learn from a look without requests or with more failures than them.

@@ -198,6 +198,10 @@ pub(super) struct Told {
     pub held_to: Option<f64>,
 }
 
+/// Of one bound, for what is promised about the state.
+#[cfg(test)]
+pub(super) const BOUND_BYTES: usize = size_of::<Bound>();
+
 impl Bound {
     fn new(than: f64) -> Self {
         Self {

@@ -5,6 +5,7 @@
 //! Invariants: a canary that was never seen never passes; a healthy one is called a regression in at most `alpha` of
 //! rollouts, however often one looks; logarithms and exponentials come from `libm`, so every machine gets the same bits.
 
+mod band;
 mod before;
 mod compared;
 mod counts;
@@ -18,6 +19,7 @@ mod look;
 mod mixture;
 mod numbers;
 mod onset;
+mod picture;
 pub mod planning;
 mod promotion;
 mod rules;
@@ -29,6 +31,7 @@ pub mod words;
 #[cfg(test)]
 mod tests;
 
+pub use band::{Band, band};
 pub use before::{Amount, Before};
 pub use counts::{Counts, Requests, Tally};
 pub use criterion::{Criterion, Limit, LimitAction, LimitKind, Tolerance};
@@ -37,6 +40,7 @@ pub use evidence::Evidence;
 pub use limits::Broken;
 pub use look::{Judgement, LookInput, Reading, look};
 pub use numbers::{Histogram, Moments, Numbers, Pair, Slower, Values, Worse};
+pub use picture::{Drawn, Picture};
 pub use rules::Rules;
 pub use shared::Together;
 pub use verdict::{Means, Remaining, Senseless, Thin, Uncompared, Verdict, VerdictKind, What};

@@ -10,6 +10,44 @@ pub(super) fn tells_arms_apart(query: &str) -> bool {
     pieces.len() > 1 && pieces.windows(2).all(fits)
 }
 
+/// Whether a query is one series by name, with or without matchers, and nothing is calculated.
+pub(super) fn is_selector(query: &str) -> bool {
+    let query = query.trim();
+    let (name, matchers) = match query.split_once('{') {
+        Some((name, rest)) => (name.trim_end(), rest.strip_suffix('}')),
+        None => (query, Some("")),
+    };
+    let named = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':')
+        && !name.as_bytes().first().is_none_or(u8::is_ascii_digit);
+    named && matchers.is_some_and(|inner| !outside_quotes(inner).contains(['{', '}', '(']))
+}
+
+/// Whether a selector has a matcher on this label.
+pub(super) fn matches_on(selector: &str, label: &str) -> bool {
+    let left = outside_quotes(selector);
+    let matchers = left.split(['{', ',']).skip(1).map(str::trim_start);
+    let mut rests = matchers.filter_map(|matcher| matcher.strip_prefix(label));
+    rests.any(|rest| rest.trim_start().starts_with(['=', '!']))
+}
+
+/// What is left of matchers without their quoted values.
+fn outside_quotes(matchers: &str) -> String {
+    let mut left = String::with_capacity(matchers.len());
+    let mut quote = None;
+    let mut escaped = false;
+    for c in matchers.chars() {
+        match quote {
+            Some(_) if escaped => escaped = false,
+            Some(_) if c == '\\' => escaped = true,
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
+            None if c == '"' || c == '\'' => quote = Some(c),
+            None => left.push(c),
+        }
+    }
+    left
+}
+
 /// `requests_total{$arm, code="500"}` -> `requests_total{version="v413", code="500"}`.
 /// The value is quoted as PromQL quotes strings, so that no version can break out of its matcher.
 pub fn arm_query(query: &str, label: &str, value: &str) -> String {
@@ -41,6 +79,42 @@ mod tests {
         ];
         for (query, expect) in rows {
             assert_eq!(tells_arms_apart(query), expect, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_selector_is_one_series() {
+        let rows = [
+            ("a", true),
+            ("a:b_c", true),
+            (" a {$arm} ", true),
+            ("a{x=\"}{(\", y='\"'}", true),
+            ("a{x=\"\\\"}\"}", true),
+            ("rate(a{$arm}[5m])", false),
+            ("a{$arm} / b{$arm}", false),
+            ("a + b", false),
+            ("a{x=\"1\"", false),
+            ("1a", false),
+            ("{x=\"1\"}", false),
+            ("", false),
+        ];
+        for (query, expect) in rows {
+            assert_eq!(is_selector(query), expect, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_matcher_is_found_outside_of_values() {
+        let rows = [
+            ("a{le=\"1\"}", true),
+            ("a{$arm, le =~ \"1\"}", true),
+            ("a{le!=\"1\",$arm}", true),
+            ("a{$arm, lease=\"1\"}", false),
+            ("a{$arm, path=\"x, le=1\"}", false),
+            ("le{$arm}", false),
+        ];
+        for (selector, expect) in rows {
+            assert_eq!(matches_on(selector, "le"), expect, "{selector}");
         }
     }
 

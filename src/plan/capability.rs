@@ -11,20 +11,23 @@ pub struct Abilities {
     pub has_instances: bool,
     /// It counts requests and failures per side by itself.
     pub counts: bool,
+    /// It can send one segment back and leave the others.
+    pub segments: bool,
 }
 
 impl Splitter {
     pub fn abilities(&self) -> Abilities {
-        let row = |moves_traffic, has_instances, counts| Abilities {
+        let row = |moves_traffic, has_instances, counts, segments| Abilities {
             moves_traffic,
             has_instances,
             counts,
+            segments,
         };
         match self {
-            Self::Haproxy { .. } => row(true, true, true),
-            Self::Pull { .. } => row(true, true, false),
-            Self::Flag { .. } => row(true, false, false),
-            Self::Observe => row(false, false, false),
+            Self::Haproxy { .. } => row(true, true, true, false),
+            Self::Pull { .. } => row(true, true, false, true),
+            Self::Flag { .. } => row(true, false, false, true),
+            Self::Observe => row(false, false, false, false),
         }
     }
 }

@@ -22,6 +22,12 @@ impl<'a> Fields<'a> {
         self.node(key).map_or(self.0.at, |n| n.at)
     }
 
+    /// Where the key itself stands.
+    pub fn key_at(self, key: &str) -> Place {
+        let pair = self.0.map().and_then(|pairs| pairs.iter().find(|p| p.key == key));
+        pair.map_or(self.0.at, |p| p.key_at)
+    }
+
     pub fn map(self, key: &str) -> Option<Fields<'a>> {
         self.node(key).filter(|n| n.map().is_some()).map(Fields)
     }

@@ -1,7 +1,8 @@
 //! How keys are described: the one description behind the reader, its suggestions and the JSON schema.
-//! The keys themselves are in `keys_plan` and `keys_route`.
+//! The keys themselves are in `keys_plan`, `keys_checks` and `keys_route`.
 
-use super::keys_plan::{CHECK, GATE, HOOK_STEP, LIMIT, ON_SILENCE, PLAN, SHIFT, WINDOW};
+use super::keys_checks::{CHECK, LIMITS};
+use super::keys_plan::{GATE, HOOK_STEP, ON_SILENCE, PLAN, SHIFT, WINDOW};
 use super::keys_route::{ARM, FLAG_SPLIT, HAPROXY, PULL, QUERIES, ROUTE, TRAFFIC};
 
 /// What a value may look like.
@@ -14,8 +15,12 @@ pub(super) enum Kind {
     Percent,
     /// `0.5pp`
     Points,
-    /// `1.1x + 0.05pp`
+    /// `1.1x + 0.05pp`, `0.5%`, `1.1x + 20`
     Tolerance,
+    /// A number in the unit of whatever it is compared with, from 0.
+    Amount,
+    /// The same, or `2x before`.
+    Above,
     /// `90s`, `1h30m`, not shorter or longer than this many seconds.
     Length {
         least: u64,
@@ -107,7 +112,11 @@ pub(super) const LENGTH: Kind = Kind::Length { least: 0, most: YEARS };
 pub(super) const NAMES: Kind = Kind::List { of: &Kind::Name, least: 1, most: 100 };
 
 /// Every table, to say where a misplaced key belongs.
-pub(super) static ALL: &[&Table] = &[
+pub(super) fn all() -> impl Iterator<Item = &'static Table> {
+    TABLES.iter().chain(&LIMITS).copied()
+}
+
+static TABLES: &[&Table] = &[
     &PLAN,
     &ROUTE,
     &HAPROXY,
@@ -121,6 +130,5 @@ pub(super) static ALL: &[&Table] = &[
     &GATE,
     &HOOK_STEP,
     &CHECK,
-    &LIMIT,
     &ON_SILENCE,
 ];

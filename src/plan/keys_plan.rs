@@ -1,7 +1,8 @@
 //! The keys of a plan.
 
 use super::keys::{DAY, Kind, LENGTH, Table, YEARS, later, may, must};
-use super::keys_route::{INLINE_ROUTE, SOURCE};
+use super::keys_checks::CHECK_OR_OFF;
+use super::keys_route::INLINE_ROUTE;
 
 pub(super) static PLAN: Table = Table {
     title: "a plan",
@@ -60,12 +61,17 @@ pub(super) static PLAN: Table = Table {
         ),
         may(
             "checks",
-            Kind::Named { of: &Kind::Map(&CHECK), what: "check" },
+            Kind::Named { of: &CHECK_OR_OFF, what: "check" },
             "What is compared (default: the errors the route counts)",
         ),
         may(
+            "segments",
+            Kind::Named { of: &SEGMENT, what: "segment" },
+            "Attributes and their values: every check that compares is judged in each as well",
+        ),
+        may(
             "on_regression",
-            Kind::Word { now: &["revert", "pause"], later: &["revert segment"] },
+            Kind::Word { now: &["revert", "pause", "revert segment"], later: &[] },
             "When the canary is worse (default: revert)",
         ),
         may(
@@ -90,11 +96,12 @@ pub(super) static PLAN: Table = Table {
             "The baseline's share while the last 100% bakes (default: 10%)",
         ),
         may("after_revert", Kind::Map(&AFTER_REVERT), "A call once weight 0 is confirmed"),
-        later("segments", "leave it out: everybody is judged together"),
         later("after", "leave it out and start this plan when the other has completed"),
         later("if_lost", "leave it out: proxies keep the last split"),
     ],
 };
+
+const SEGMENT: Kind = Kind::List { of: &Kind::Text, least: 1, most: 50 };
 
 pub(super) static WINDOW: Table = Table {
     title: "a window",
@@ -180,46 +187,6 @@ static STAGE: Table = Table {
         later("stage", "migrations are moved by a plan of their own in a later version"),
         may("to", Kind::Json, ""),
         may("bake", Kind::Json, ""),
-    ],
-};
-pub(super) static CHECK: Table = Table {
-    title: "a check",
-    keys: &[
-        may("tolerate", Kind::Tolerance, "How much worse is acceptable, such as 1.1x + 0.05pp"),
-        may("failures", Kind::Text, "A counter of its own of failed requests, with {$arm}"),
-        may("requests", Kind::Text, "A counter of its own of all requests, with {$arm}"),
-        may("source", SOURCE, "Who answers (default: prometheus)"),
-        may(
-            "limit",
-            Kind::Either(&[
-                Kind::Map(&LIMIT),
-                Kind::List { of: &Kind::Map(&LIMIT), least: 1, most: 10 },
-            ]),
-            "A plain threshold, outside the statistics",
-        ),
-        later("of", "leave it out: a check compares canary with baseline"),
-        later("histogram", "count the slow requests as `failures` of a check of its own"),
-        later("value", "only counts of failures are compared for now"),
-        later("unit", "leave it out: requests are counted"),
-        later("late", "lengthen the `bake` by that much"),
-    ],
-};
-pub(super) static LIMIT: Table = Table {
-    title: "a limit",
-    keys: &[
-        must("errors_above", Kind::Percent, "The canary's share of failures in a look"),
-        may(
-            "min_requests",
-            Kind::Whole { least: 1, most: 1_000_000_000 },
-            "Fewer in a look say nothing (default: 20)",
-        ),
-        may("for", LENGTH, "How long it must be broken (default: one look)"),
-        may(
-            "then",
-            Kind::Word { now: &["revert", "pause"], later: &["step-back"] },
-            "What it does (default: revert)",
-        ),
-        later("above", "write `errors_above: 5%`"),
     ],
 };
 pub(super) static ON_SILENCE: Table = Table {

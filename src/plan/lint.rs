@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Name, Weight, human};
-use crate::judge::Tolerance;
+use crate::domain::{Name, Weight};
 
-use super::model::{Check, Numbers, Plan, Route, RouteRef, Step};
-use super::planning::{self, Sight};
+use super::lint_checks;
+use super::model::{Numbers, Plan, Route, RouteRef, Step};
+use super::planning::{Forecast, forecast};
 use super::problem::{Problem, Severity};
 use super::reader::{Body, Document};
 
@@ -37,8 +37,10 @@ pub fn lint(plan: &Plan, route: Option<&Route>) -> Vec<Finding> {
         arms(plan, route, &mut findings);
         counts(plan, route, &mut findings);
         moves(plan, route, &mut findings);
-        sight(plan, route, &mut findings);
+        lint_checks::on(plan, route, &mut findings);
+        pace(plan, route, &mut findings);
     }
+    lint_checks::alone(plan, &mut findings);
     ladder(plan, &mut findings);
     findings
 }
@@ -51,14 +53,7 @@ pub fn lint_all(documents: &[Document]) -> Vec<Problem> {
 /// [`lint_all`] where some routes are known already; a file's own definition counts more.
 pub fn lint_with(documents: &[Document], known: &[Route]) -> Vec<Problem> {
     let mut problems = twice(documents);
-    let routes = known.iter().chain(documents.iter().filter_map(Document::route));
-    let routes: HashMap<&Name, &Route> = routes.map(|r| (&r.name, r)).collect();
-    for document in documents {
-        let Some(plan) = document.plan() else { continue };
-        let route = match &plan.route {
-            RouteRef::Inline(route) => Some(&**route),
-            RouteRef::Named(name) => routes.get(name).copied(),
-        };
+    for (document, plan, route) in plans(documents, known) {
         let mut findings = lint(plan, route);
         if route.is_none() {
             findings.push(elsewhere(plan));
@@ -67,6 +62,48 @@ pub fn lint_with(documents: &[Document], known: &[Route]) -> Vec<Problem> {
     }
     problems.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
     problems
+}
+
+/// A plan's forecast, and where the plan is written.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Foretold<'a> {
+    pub path: &'a str,
+    pub plan: &'a Name,
+    pub forecast: Forecast,
+}
+
+/// What each plan will do at the traffic its route states; plans whose route states none, or is not here, are left out.
+pub fn forecasts(documents: &[Document]) -> Vec<Foretold<'_>> {
+    let mut told = Vec::new();
+    for (document, plan, route) in plans(documents, &[]) {
+        let at = route.and_then(|route| Some((route, route.traffic?)));
+        let forecast = at.and_then(|(route, traffic)| forecast(plan, route, traffic));
+        let path = document.place("").map(|place| &*place.path);
+        told.extend(path.zip(forecast).map(|(path, forecast)| Foretold {
+            path,
+            plan: &plan.name,
+            forecast,
+        }));
+    }
+    told
+}
+
+/// Every plan with its route, where that is at hand.
+fn plans<'a>(
+    documents: &'a [Document],
+    known: &'a [Route],
+) -> Vec<(&'a Document, &'a Plan, Option<&'a Route>)> {
+    let routes = known.iter().chain(documents.iter().filter_map(Document::route));
+    let routes: HashMap<&Name, &Route> = routes.map(|r| (&r.name, r)).collect();
+    let with_route = |document: &'a Document| {
+        let plan = document.plan()?;
+        let route = match &plan.route {
+            RouteRef::Inline(route) => Some(&**route),
+            RouteRef::Named(name) => routes.get(name).copied(),
+        };
+        Some((document, plan, route))
+    };
+    documents.iter().filter_map(with_route).collect()
 }
 
 fn placed(document: &Document, finding: Finding) -> Option<Problem> {
@@ -80,11 +117,11 @@ fn finding(severity: Severity, subject: &str, message: String, mend: &str) -> Fi
     Finding { severity, subject, message, mend, notes: Vec::new() }
 }
 
-fn error(subject: &str, message: impl Into<String>, mend: &str) -> Finding {
+pub(super) fn error(subject: &str, message: impl Into<String>, mend: &str) -> Finding {
     finding(Severity::Error, subject, message.into(), mend)
 }
 
-fn warn(subject: &str, message: impl Into<String>, mend: &str) -> Finding {
+pub(super) fn warn(subject: &str, message: impl Into<String>, mend: &str) -> Finding {
     finding(Severity::Warn, subject, message.into(), mend)
 }
 
@@ -199,65 +236,8 @@ fn ladder(plan: &Plan, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Steps whose bake is too short for a doubling of the usual failures to be told from chance.
-fn sight(plan: &Plan, route: &Route, findings: &mut Vec<Finding>) {
-    let (Some(traffic), Some(tolerance)) = (route.traffic, tolerated(plan, route)) else { return };
-    let see = |(step, to, bake)| {
-        let weight = plan.baked(to);
-        (step, weight, bake, planning::sight(weight, traffic, tolerance, 2.0))
-    };
-    let blind = shifts(plan).map(see).filter(|(_, weight, bake, sight)| {
-        *weight != Weight::FULL && sight.is_none_or(|s| s.takes > *bake)
-    });
-    let blind: Vec<_> = blind.collect();
-    let Some((first, ..)) = blind.first() else { return };
-    let many =
-        if blind.len() == 1 { "a step".to_owned() } else { format!("{} steps", blind.len()) };
-    let mut found = warn(
-        &format!("steps.{first}"),
-        format!("{many} cannot see a doubling of errors within the bake"),
-        "a longer `bake` sees more",
-    );
-    found.notes.push(format!(
-        "at {} requests/s and {} % errors a doubling takes about",
-        traffic.requests_per_second,
-        trimmed(traffic.failures * 100.0)
-    ));
-    found.notes.extend(blind.iter().map(|(_, weight, bake, sight)| note(*weight, *bake, *sight)));
-    findings.push(found);
-}
-
-/// What the first check on the route's own numbers tolerates: `traffic` says nothing of other counters.
-fn tolerated(plan: &Plan, route: &Route) -> Option<Tolerance> {
-    let compares = |c: &&Check| c.tolerate.is_some() && c.numbers == Numbers::Route;
-    match &plan.checks[..] {
-        [] => route.count.as_ref().map(|_| Tolerance::default()),
-        checks => checks.iter().find(compares)?.tolerate,
-    }
-}
-
-fn note(weight: Weight, bake: Duration, sight: Option<Sight>) -> String {
-    let takes = match sight {
-        Some(s) => format!("{} ({} canary requests)", human(s.takes), thousands(s.requests)),
-        None => "for ever: it is tolerated".to_owned(),
-    };
-    format!("  {:<8} {takes}; bakes {}", weight.to_string(), human(bake))
-}
-
-/// At most four decimals, as percentages have.
-fn trimmed(x: f64) -> String {
-    let text = format!("{x:.4}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut grouped = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(c);
-    }
-    grouped
+/// What takes long, or sees little, at the traffic the route states.
+fn pace(plan: &Plan, route: &Route, findings: &mut Vec<Finding>) {
+    let forecast = route.traffic.and_then(|traffic| forecast(plan, route, traffic));
+    findings.extend(forecast.into_iter().flat_map(|forecast| forecast.findings(plan.harm)));
 }

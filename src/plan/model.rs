@@ -112,6 +112,9 @@ pub struct Plan {
     /// Attributes and their values: every check is judged in each of these as well.
     #[serde(default)]
     pub segments: BTreeMap<String, Vec<String>>,
+    /// Checks that a [`Program`] would have by itself and this plan does not want, by their names.
+    #[serde(default)]
+    pub off: Vec<Name>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

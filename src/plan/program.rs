@@ -6,16 +6,17 @@ use crate::domain::Side;
 
 use super::fill::{fill, fill_json, fill_url};
 use super::lint::{Finding, lint};
-use super::model::{Hook, Plan, Program, Route};
+use super::model::{Hook, Plan, Program, Route, Used};
 use super::near::nearest;
 use super::problem::{Severity, quoted};
 use super::read_checks::default_check;
 use super::scalar;
+use super::shared::{shared_checks, uses};
 
 /// Fills in the inputs, names both arms and gives the canary the idle side.
 ///
 /// `serving` is the side that serves now, `serving_label` what is known to run there; without one the route's
-/// `serves` counts.
+/// `serves` counts. `known` are the routes that the rollout may watch beside its own: those of `used_by`.
 ///
 /// # Errors
 /// Every reason why it cannot start, each a sentence that says what to write.
@@ -25,6 +26,7 @@ pub fn program(
     inputs: &BTreeMap<String, String>,
     serving: Side,
     serving_label: Option<&str>,
+    known: &[Used],
 ) -> Result<Program, Vec<String>> {
     let wrong = lint(plan, Some(route)).into_iter().filter(|f| f.severity == Severity::Error);
     let mut told: Vec<String> = wrong.map(|f| sentence(&f)).collect();
@@ -43,7 +45,8 @@ pub fn program(
         }
         (Some(canary), Some(baseline)) if told.is_empty() => {
             let (inputs, route) = (inputs.clone(), route.clone());
-            let plan = with_default_check(plan, &route);
+            let uses = uses(&route, known);
+            let plan = with_default_checks(plan, &route, &uses);
             return Ok(Program {
                 plan,
                 route,
@@ -51,7 +54,7 @@ pub fn program(
                 canary_side: serving.other(),
                 canary,
                 baseline,
-                uses: Vec::new(),
+                uses,
             });
         }
         _ => {}
@@ -104,13 +107,14 @@ fn baseline(route: &Route, serving_label: Option<&str>) -> Option<String> {
     route.arm.baseline.clone().or(known)
 }
 
-/// A plan without checks is judged on the errors its route counts.
-fn with_default_check(plan: &Plan, route: &Route) -> Plan {
-    let mut plan = plan.clone();
+/// A plan without checks is judged on the errors its route counts; any is watched for harm to both arms.
+fn with_default_checks(plan: &Plan, route: &Route, uses: &[Used]) -> Plan {
+    let mut whole = plan.clone();
     if plan.checks.is_empty() && route.count.is_some() {
-        plan.checks.extend(default_check());
+        whole.checks.extend(default_check());
     }
-    plan
+    whole.checks.extend(shared_checks(plan, route, uses));
+    whole
 }
 
 impl Program {

@@ -3,104 +3,181 @@
 use std::time::Duration;
 
 use crate::domain::Name;
-use crate::judge::{Limit, LimitAction, LimitKind, Tolerance};
+use crate::judge::{Limit, Tolerance, Worse};
 
+use super::family::Family;
 use super::fields::Fields;
-use super::keys_plan::CHECK;
-use super::model::{Check, Numbers, SourceRef};
-use super::problem::Sink;
-use super::read_route::{prometheus, query, source};
-use super::shape::has_later;
-use super::yaml::{Node, Pair};
-
-/// Fewer canary requests in a look than this are no base for a share.
-const MIN_REQUESTS: u64 = 20;
-
-/// What every comparing check has: more than half of a look's requests failing needs no statistics.
-fn half_fails() -> Limit {
-    Limit {
-        kind: LimitKind::ErrorsAbove(0.5),
-        min_requests: MIN_REQUESTS,
-        lasting: Duration::ZERO,
-        then: LimitAction::Revert,
-    }
-}
+use super::model::{Check, Numbers, Of, Unit};
+use super::problem::{Place, Sink, quoted};
+use super::read_limits::limits;
+use super::read_numbers::numbers;
+use super::shared::{USED_BY, WHOLE_ROUTE};
+use super::yaml::Pair;
+use super::{scalar, tolerance};
 
 /// The written checks.
 pub(super) fn checks(f: Fields<'_>, sink: &mut Sink<'_>) -> Vec<Check> {
     f.pairs("checks").iter().filter_map(|pair| check(pair, sink)).collect()
 }
 
+/// The checks that Tidegate puts in by itself and this plan does not want.
+pub(super) fn off(f: Fields<'_>, sink: &mut Sink<'_>) -> Vec<Name> {
+    let off = f.pairs("checks").iter().filter(|pair| pair.value.text() == Some("off"));
+    let named = off.filter_map(|pair| {
+        if pair.key != WHOLE_ROUTE && !pair.key.starts_with(USED_BY) {
+            let message = format!("check {} is not put in by itself", quoted(&pair.key));
+            let mend = format!("leave it out; `off` is for `{WHOLE_ROUTE}` and `{USED_BY}ROUTE`");
+            sink.error(pair.value.at, message, mend);
+        }
+        scalar::name(&pair.key).ok()
+    });
+    named.collect()
+}
+
 /// What a plan without checks is judged by where its route counts.
 pub(super) fn default_check() -> Option<Check> {
     let name = Name::new("errors").ok()?;
-    Some(Check::of_requests(name, Numbers::Route, Some(Tolerance::default()), vec![half_fails()]))
+    Some(Check::of_requests(
+        name,
+        Numbers::Route,
+        Some(Tolerance::default()),
+        vec![Limit::half_fails()],
+    ))
 }
 
 fn check(pair: &Pair, sink: &mut Sink<'_>) -> Option<Check> {
     pair.value.map()?;
-    if has_later(&pair.value, &CHECK) {
-        return None;
-    }
     let f = Fields(&pair.value);
-    let mut limits: Vec<Limit> =
-        f.node("limit").map(Node::items).unwrap_or_default().iter().filter_map(limit).collect();
-    let tolerate = match f.str("tolerate") {
-        Some(text) => super::scalar::tolerance(text).ok(),
-        None if f.node("limit").is_none() => {
-            let mend = "add `tolerate: 1.1x` to say that it is meant";
-            let message = format!("check `{}` without a tolerance: 1.1x is taken", pair.key);
-            sink.warn(pair.key_at, message, mend);
-            Some(Tolerance::default())
-        }
-        None => None,
-    };
-    if tolerate.is_some() {
-        limits.push(half_fails());
+    let of = if f.str("of") == Some("both") { Of::Both } else { Of::Arms };
+    check_name(pair, &of, sink);
+    let numbers = numbers(f, &of, sink)?;
+    let family = numbers.family();
+    let written = Written { f, at: pair.key_at, family, of: &of };
+    let mut limits = limits(f, family, &of, sink);
+    let tolerate = written.tolerate(&pair.key, sink);
+    if tolerate.is_some() && family == Family::Failures {
+        limits.push(Limit::half_fails());
     }
-    let numbers = numbers(pair, sink)?;
-    Some(Check::of_requests(super::scalar::name(&pair.key).ok()?, numbers, tolerate, limits))
-}
-
-fn numbers(pair: &Pair, sink: &mut Sink<'_>) -> Option<Numbers> {
-    let f = Fields(&pair.value);
-    let own = f.node("failures").or(f.node("requests"));
-    let source = source(f);
-    match (own, source) {
-        (None, None) => Some(Numbers::Route),
-        (None, Some(SourceRef::Push)) => Some(Numbers::Push),
-        (None, Some(_)) => {
-            let mend = "add `failures: …{$arm}` and `requests: …{$arm}`";
-            sink.error(f.at("source"), "a source without counters to ask for", mend);
-            None
-        }
-        (Some(node), Some(SourceRef::Push)) => {
-            let mend = "leave `failures` and `requests` out: observations carry their outcome";
-            sink.error(node.at, "pushed observations have no counters to name", mend);
-            None
-        }
-        (Some(_), source) => {
-            let failures = query(f, "failures", sink);
-            let requests = query(f, "requests", sink);
-            for (key, other) in [("failures", "requests"), ("requests", "failures")] {
-                if f.node(key).is_none() {
-                    let message = format!("`{other}` without `{key}`");
-                    sink.error(f.at(other), message, format!("add `{key}: …{{$arm}}`"));
-                }
-            }
-            let source = source.unwrap_or_else(prometheus);
-            Some(Numbers::Counters { source, failures: failures?, requests: requests? })
-        }
-    }
-}
-
-fn limit(node: &Node) -> Option<Limit> {
-    let f = Fields(node);
-    let words = [("revert", LimitAction::Revert), ("pause", LimitAction::Pause)];
-    Some(Limit {
-        kind: LimitKind::ErrorsAbove(f.percent("errors_above")?.fraction()),
-        min_requests: f.whole("min_requests").unwrap_or(MIN_REQUESTS),
-        lasting: f.length("for").unwrap_or_default(),
-        then: f.word("then", &words).unwrap_or(LimitAction::Revert),
+    let unit = written.unit(&numbers, sink);
+    let worse = written.worse(sink);
+    let late = written.late(sink);
+    Some(Check {
+        name: scalar::name(&pair.key).ok()?,
+        numbers,
+        tolerate,
+        limits,
+        of,
+        unit,
+        worse,
+        late,
     })
+}
+
+/// Names that Tidegate gives to checks of its own mean the same everywhere.
+fn check_name(pair: &Pair, of: &Of, sink: &mut Sink<'_>) {
+    if pair.key.starts_with(USED_BY) {
+        let message = format!("{} is what Tidegate calls a check of its own", quoted(&pair.key));
+        sink.error(pair.key_at, message, "give it another name, or write `off`");
+    } else if pair.key == WHOLE_ROUTE && *of != Of::Both {
+        let message = format!("`{WHOLE_ROUTE}` is about both arms together");
+        sink.error(pair.key_at, message, "add `of: both`, or give it another name");
+    }
+}
+
+/// A check whose numbers are known: what its other keys may say.
+struct Written<'a> {
+    f: Fields<'a>,
+    at: Place,
+    family: Family,
+    of: &'a Of,
+}
+
+impl Written<'_> {
+    fn tolerate(&self, name: &str, sink: &mut Sink<'_>) -> Option<Tolerance> {
+        if *self.of == Of::Both {
+            self.of_both(sink);
+            return None;
+        }
+        let Some(text) = self.f.str("tolerate") else { return self.usual(name, sink) };
+        match tolerance::parse(text).ok()?.of(self.family) {
+            Ok(tolerance) => Some(tolerance),
+            Err(mend) => {
+                let message = format!("{} cannot tolerate {}", self.family.words(), quoted(text));
+                sink.error(self.f.at("tolerate"), message, mend);
+                None
+            }
+        }
+    }
+
+    fn usual(&self, name: &str, sink: &mut Sink<'_>) -> Option<Tolerance> {
+        if self.f.node("limit").is_some() || self.f.node("tolerate").is_some() {
+            return None;
+        }
+        let (tolerance, text) = tolerance::usual(self.family);
+        let message = format!("check `{name}` without a tolerance: {text} is taken");
+        let mend = format!("add `tolerate: {text}` to say that it is meant");
+        sink.warn(self.at, message, mend);
+        Some(tolerance)
+    }
+
+    /// Nothing is left to compare both arms with but themselves an hour ago, and that is a limit.
+    fn of_both(&self, sink: &mut Sink<'_>) {
+        const LIMIT: &str = "limit: { above: 2x before, for: 1m, then: pause }";
+        if matches!(self.family, Family::Slowness | Family::Values) {
+            let message = format!("{} of both arms have no before", self.family.words());
+            let mend = "leave `of` out, or write the `value` of a PromQL query without `{$arm}`";
+            sink.error(self.f.key_at("of"), message, mend);
+        } else if self.f.node("tolerate").is_some() {
+            let message = "both arms together are held to a limit, not compared";
+            sink.error(self.f.key_at("tolerate"), message, format!("write `{LIMIT}`"));
+        } else if self.f.node("limit").is_none() {
+            let message = "both arms together need a limit";
+            sink.error(self.f.key_at("of"), message, format!("add `{LIMIT}`"));
+        }
+    }
+
+    /// Only observations say whose they are, and only of failures there is a worst.
+    fn unit(&self, numbers: &Numbers, sink: &mut Sink<'_>) -> Unit {
+        let words = [("request", Unit::Request), ("user", Unit::User)];
+        let unit = self.f.word("unit", &words).unwrap_or_default();
+        let refused = match (unit, numbers, self.of) {
+            (Unit::Request, ..) | (Unit::User, Numbers::Push, Of::Arms) => return unit,
+            (_, Numbers::Latency | Numbers::Values { .. }, _) => {
+                ("`unit: user` counts users who met a failure", "write a check of its own for it")
+            }
+            (_, Numbers::Push, _) => {
+                ("`unit: user` compares the arms", "leave it out: requests of both are counted")
+            }
+            _ => (
+                "counters do not say whose requests they count",
+                "add `source: push`, or leave it out",
+            ),
+        };
+        sink.error(self.f.at("unit"), refused.0, refused.1);
+        unit
+    }
+
+    fn worse(&self, sink: &mut Sink<'_>) -> Worse {
+        let words = [("higher", Worse::Higher), ("lower", Worse::Lower)];
+        let Some(worse) = self.f.word("worse", &words) else { return Worse::default() };
+        let compares = *self.of != Of::Both
+            && (self.f.node("tolerate").is_some() || self.f.node("limit").is_none());
+        if matches!(self.family, Family::Failures | Family::Slowness) {
+            let message = format!("more {} are always worse", self.family.words());
+            sink.error(self.f.key_at("worse"), message, "leave it out");
+        } else if !compares {
+            let message = "`worse` says which direction a comparison minds, and this is none";
+            let mend = "leave it out: `above` and `below` say theirs";
+            sink.error(self.f.key_at("worse"), message, mend);
+        }
+        worse
+    }
+
+    fn late(&self, sink: &mut Sink<'_>) -> Duration {
+        let late = self.f.length("late").unwrap_or_default();
+        if self.family == Family::Level && self.f.node("late").is_some() {
+            sink.error(self.f.key_at("late"), "a level is read as it is now", "leave it out");
+        }
+        late
+    }
 }

@@ -7,7 +7,7 @@ use crate::domain::{Name, Weight, human};
 use super::fields::Fields;
 use super::model::{IfBusy, OnDoubt, OnRegression, Plan, RouteRef, Step, Window};
 use super::problem::Sink;
-use super::{read_checks, read_route, read_steps};
+use super::{read_checks, read_route, read_segments as segments, read_steps};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DEFAULT_BAKE: Duration = MINUTE.saturating_mul(10);
@@ -42,19 +42,24 @@ pub(super) fn plan(f: Fields<'_>, sink: &mut Sink<'_>) -> Option<Plan> {
         give_up_after: revert_after(f, "give_up"),
         return_within: f.length("return_within").unwrap_or(DEFAULT_RETURN),
         hold_back: f.percent("hold_back").or(Weight::from_ppm(DEFAULT_HOLD_BACK))?,
-        segments: std::collections::BTreeMap::new(),
+        segments: segments::segments(f, sink),
+        off: read_checks::off(f, sink),
         after_revert: f.map("after_revert").and_then(|h| read_steps::hook("after_revert", h)),
     };
     check_times(&plan, f, sink);
     check_hold_back(&plan, f, sink);
+    segments::check(&plan, f, sink);
     super::references::check(&plan, f, sink);
     Some(plan)
 }
 
 const IF_BUSY: [(&str, IfBusy); 3] =
     [("refuse", IfBusy::Refuse), ("queue", IfBusy::Queue), ("supersede", IfBusy::Supersede)];
-const ON_REGRESSION: [(&str, OnRegression); 2] =
-    [("revert", OnRegression::Revert), ("pause", OnRegression::Pause)];
+const ON_REGRESSION: [(&str, OnRegression); 3] = [
+    ("revert", OnRegression::Revert),
+    ("pause", OnRegression::Pause),
+    ("revert segment", OnRegression::RevertSegment),
+];
 const ON_DOUBT: [(&str, OnDoubt); 4] = [
     ("wait", OnDoubt::Wait),
     ("pause", OnDoubt::Pause),

@@ -7,6 +7,9 @@ use super::capability;
 use super::fields::Fields;
 use super::model::{ArmLabel, Count, Route, SourceRef, Splitter, Traffic};
 use super::problem::{Sink, quoted};
+use super::scalar;
+use super::shared::USED_BY;
+use super::yaml::Node;
 
 /// Reads a route named `name`. `None` when something was told already.
 pub(super) fn route(name: Option<Name>, f: Fields<'_>, sink: &mut Sink<'_>) -> Option<Route> {
@@ -20,6 +23,7 @@ pub(super) fn route(name: Option<Name>, f: Fields<'_>, sink: &mut Sink<'_>) -> O
             format!("`count: {}` needs `split: {{ haproxy: … }}`", capability::count_word(count));
         sink.error(f.at("count"), message, mend);
     }
+    check_used_by(f, sink);
     let labels = f.pairs("labels").iter();
     Some(Route {
         name: name?,
@@ -32,6 +36,21 @@ pub(super) fn route(name: Option<Name>, f: Fields<'_>, sink: &mut Sink<'_>) -> O
         dashboard: f.text("dashboard"),
         traffic: f.map("traffic").and_then(traffic),
     })
+}
+
+/// Each gets a check named after it.
+fn check_used_by(f: Fields<'_>, sink: &mut Sink<'_>) {
+    let own = f.str("route");
+    for node in f.node("used_by").map(Node::items).unwrap_or_default() {
+        let Some(text) = node.text() else { continue };
+        if Some(text) == own {
+            sink.error(node.at, "a route is watched for itself already", "leave it out");
+        } else if scalar::name(text).is_ok() && scalar::name(&format!("{USED_BY}{text}")).is_err() {
+            let message = format!("{} is too long to name its check", quoted(text));
+            let mend = "a route in `used_by` has at most 55 characters";
+            sink.error(node.at, message, mend);
+        }
+    }
 }
 
 fn splitter(f: Fields<'_>, sink: &mut Sink<'_>) -> Option<Splitter> {
@@ -129,6 +148,6 @@ pub(super) fn query(f: Fields<'_>, key: &str, sink: &mut Sink<'_>) -> Option<Str
 }
 
 fn traffic(f: Fields<'_>) -> Option<Traffic> {
-    let requests_per_second = super::scalar::rate(f.str("rps")?).ok()?;
+    let requests_per_second = scalar::rate(f.str("rps")?).ok()?;
     Some(Traffic { requests_per_second, failures: f.percent("failures")?.fraction() })
 }

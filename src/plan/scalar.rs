@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::domain::{Name, Weight, parse_duration};
-use crate::judge::Tolerance;
 
 use super::problem::quoted;
 
@@ -44,28 +43,34 @@ pub(super) fn points(text: &str) -> Result<f64, String> {
     }
 }
 
-/// `1.1x`, `0.05pp`, `1.1x + 0.05pp`.
-pub(super) fn tolerance(text: &str) -> Result<Tolerance, String> {
-    const MEND: &str = "write one like `1.1x`, `0.05pp` or `1.1x + 0.05pp`";
-    let mut ratio = None;
-    let mut delta = None;
-    for part in text.split('+').map(str::trim) {
-        let (slot, value) = if let Some(number) = part.strip_suffix('x') {
-            (&mut ratio, decimal(number.trim_end()).ok_or(MEND)?)
-        } else if part.ends_with("pp") {
-            (&mut delta, points(part)?)
-        } else {
-            return Err(MEND.to_owned());
-        };
-        if slot.replace(value).is_some() {
-            return Err(MEND.to_owned());
-        }
-    }
-    let ratio = ratio.unwrap_or(1.0);
-    if !(1.0..=1000.0).contains(&ratio) {
-        return Err("the factor must be from 1x (no worse at all) to 1000x".to_owned());
-    }
-    Ok(Tolerance { ratio, delta: delta.unwrap_or(0.0) })
+/// More than any value in any unit that is worth comparing; still exact in sums.
+const LARGEST_AMOUNT: f64 = 1e15;
+
+/// A number in the unit of what it is compared with.
+pub(super) fn amount(text: &str) -> Result<f64, String> {
+    let number = decimal(text).filter(|x| *x <= LARGEST_AMOUNT);
+    number.ok_or_else(|| "write a number like `1000` or `0.5`, up to 1000000000000000".to_owned())
+}
+
+/// What a value must not rise above: a number, or a multiple of what it was before the shift.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Above {
+    Amount(f64),
+    Before(f64),
+}
+
+/// `1000`, `2x before`.
+pub(super) fn above(text: &str) -> Result<Above, String> {
+    let Some(factor) = text.trim_end().strip_suffix("before") else {
+        return amount(text).map(Above::Amount).map_err(|_| {
+            "write a number like `1000`, or `2x before` for both arms together".to_owned()
+        });
+    };
+    let number = factor.trim().strip_suffix('x').and_then(|n| decimal(n.trim_end()));
+    number
+        .filter(|n| (1.1..=1000.0).contains(n))
+        .map(Above::Before)
+        .ok_or_else(|| "write a multiple like `2x before`, from 1.1x to 1000x".to_owned())
 }
 
 pub(super) fn length(text: &str, least: u64, most: u64) -> Result<Duration, String> {
@@ -134,18 +139,17 @@ mod tests {
     }
 
     #[test]
-    fn tolerances_are_one_line() {
-        check(tolerance("1.1x"), "ratio: 1.1, delta: 0.0");
-        check(tolerance("0.05pp"), "ratio: 1.0, delta: 0.0005");
-        check(tolerance("0.05pp+1.1x"), "ratio: 1.1, delta: 0.0005");
-        check(tolerance(" 1.1x  +  0.05pp "), "ratio: 1.1, delta: 0.0005");
-        check(tolerance("0.9x"), "from 1x");
-        check(tolerance("1e309x"), "write one like");
-        check(tolerance("NaNx"), "write one like");
-        check(tolerance("infx"), "write one like");
-        check(tolerance("1.1x + 1.2x"), "write one like");
-        check(tolerance("1.1x +"), "write one like");
-        check(tolerance("110%"), "write one like");
+    fn a_threshold_is_a_number_or_a_multiple_of_before() {
+        check(above("1000"), "Amount(1000.0)");
+        check(above("0.5"), "Amount(0.5)");
+        check(above("2x before"), "Before(2.0)");
+        check(above("1.5 x  before"), "Before(1.5)");
+        for bad in ["1x before", "0.9x before", "1001x before", "2 before", "before", "xbefore"] {
+            check(above(bad), "from 1.1x to 1000x");
+        }
+        for bad in ["2x", "-1", "NaN", "inf", "1e3", "1000000000000001", "5%", ""] {
+            check(above(bad), "write a number like `1000`, or `2x before`");
+        }
     }
 
     #[test]

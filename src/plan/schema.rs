@@ -49,7 +49,10 @@ fn of_kind(kind: &Kind) -> Value {
         Kind::Label => pattern(&["string"], "^[A-Za-z_][A-Za-z0-9_]{0,99}$"),
         Kind::Percent => pattern(&["string"], r"^\s*[0-9]+(\.[0-9]+)?\s*%\s*$"),
         Kind::Points => pattern(&["string"], r"^\s*[0-9]+(\.[0-9]+)?\s*pp\s*$"),
-        Kind::Tolerance => pattern(&["string"], TOLERANCE),
+        // A number alone is one in the value's own unit.
+        Kind::Tolerance => pattern(&["string", "number"], TOLERANCE),
+        Kind::Amount => json!({ "type": "number", "minimum": 0 }),
+        Kind::Above => json!({ "type": ["number", "string"], "minimum": 0, "pattern": ABOVE }),
         Kind::Length { .. } => pattern(&["string"], r"^\s*([0-9]+(\.[0-9]+)?\s*[A-Za-zµ]+\s*)+$"),
         Kind::Whole { least, most } => {
             json!({ "type": "integer", "minimum": least, "maximum": most })
@@ -80,7 +83,8 @@ fn of_kind(kind: &Kind) -> Value {
 }
 
 const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$";
-const TOLERANCE: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*(x|pp)(\s*\+\s*[0-9]+(\.[0-9]+)?\s*(x|pp))?\s*$";
+const TOLERANCE: &str = r"^\s*([0-9]{1,2}(\.[0-9]+)?\s*%|[0-9]+(\.[0-9]+)?\s*(x|pp)?(\s*\+\s*[0-9]+(\.[0-9]+)?\s*(x|pp)?)?)\s*$";
+const ABOVE: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*(x\s+before)?\s*$";
 
 fn pattern(types: &[&str], pattern: &str) -> Value {
     json!({ "type": types, "pattern": pattern })

@@ -5,7 +5,7 @@ use super::keys::{Kind, Need, Table};
 use super::near::nearest;
 use super::problem::{Place, Sink, quoted};
 use super::yaml::{Node, Pair, Value};
-use super::{scalar, window};
+use super::{scalar, tolerance, window};
 
 /// Checks `node`, the value of `key`, against `kind`.
 pub(super) fn check(key: &str, node: &Node, kind: &Kind, sink: &mut Sink<'_>) {
@@ -73,7 +73,7 @@ pub(super) fn not_yet(word: &str, at: Place, mend: &str, sink: &mut Sink<'_>) {
 fn unknown_key(pair: &Pair, table: &'static Table, sink: &mut Sink<'_>) {
     let known = || table.keys.iter().map(|k| k.name);
     let now = || table.keys.iter().filter(|k| k.need != Need::Later).map(|k| k.name);
-    let elsewhere = keys::ALL.iter().find(|t| t.key(&pair.key).is_some());
+    let elsewhere = keys::all().find(|t| t.key(&pair.key).is_some());
     let mend = if let Some(near) = nearest(&pair.key, known()) {
         format!("did you mean `{near}`?")
     } else if let Some(other) = elsewhere {
@@ -205,7 +205,9 @@ fn check_text(key: &str, text: &str, kind: &Kind) -> Result<(), String> {
         Kind::Name => scalar::name(text).map(|_| ()),
         Kind::Percent => scalar::percent(text).map(|_| ()),
         Kind::Points => scalar::points(text).map(|_| ()),
-        Kind::Tolerance => scalar::tolerance(text).map(|_| ()),
+        Kind::Tolerance => tolerance::parse(text).map(|_| ()),
+        Kind::Amount => scalar::amount(text).map(|_| ()),
+        Kind::Above => scalar::above(text).map(|_| ()),
         Kind::Length { least, most } => scalar::length(text, *least, *most).map(|_| ()),
         Kind::Whole { least, most } => scalar::whole(text, *least, *most).map(|_| ()),
         Kind::Rate => scalar::rate(text).map(|_| ()),
@@ -264,6 +266,7 @@ fn sample(key: &str, kind: &Kind) -> String {
         Kind::Percent => format!("{key}: 5%"),
         Kind::Points => format!("{key}: 0.5pp"),
         Kind::Tolerance => format!("{key}: 1.1x"),
+        Kind::Amount | Kind::Above => format!("{key}: 1000"),
         Kind::Length { .. } => format!("{key}: 10m"),
         Kind::Whole { least, .. } => format!("{key}: {}", (*least).max(3)),
         Kind::Rate => format!("{key}: 120"),

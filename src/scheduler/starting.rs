@@ -8,7 +8,7 @@ use super::core::Input;
 use super::service::{ApplyError, Service, to_its_end};
 use crate::domain::{Actor, Name, RolloutName, Weight, reasoned};
 use crate::engine::{Command, Entry, Memory, Phase, initial};
-use crate::plan::{IfBusy, Plan, Program, RouteRef, Step, program};
+use crate::plan::{IfBusy, Plan, Program, Route, RouteRef, Step, Used, program};
 use crate::store::{Kill, ListFilter, NewRollout, PlanRow, RouteRow, Started, StoreError, Stored};
 
 #[derive(Clone, Debug)]
@@ -58,14 +58,16 @@ impl Service {
     /// Each says what to do instead.
     pub async fn start(&self, request: StartRequest) -> Result<Stored, StartError> {
         let service = self.clone();
-        to_its_end(async move { service.start_one(request).await }).await
+        to_its_end(Box::pin(async move { service.start_one(request).await })).await
     }
 
     async fn start_one(&self, request: StartRequest) -> Result<Stored, StartError> {
         let row = self.plan_row(&request).await?;
         let route = self.route_row(&row.plan).await?;
         let serving = route.labels[route.serving.index()].as_deref();
-        let program = program(&row.plan, &route.route, &request.inputs, route.serving, serving)
+        let known = self.used_by(&route.route).await?;
+        let inputs = &request.inputs;
+        let program = program(&row.plan, &route.route, inputs, route.serving, serving, &known)
             .map_err(StartError::Inputs)?;
         let begins_at = match request.from {
             Some(from) => self.passed_before(&program, from).await?,
@@ -91,6 +93,16 @@ impl Service {
         };
         let row = self.store().route(name).await?;
         row.ok_or_else(|| StartError::NoRoute(name.clone()))
+    }
+
+    /// Those that are known here; others cannot be watched.
+    async fn used_by(&self, route: &Route) -> Result<Vec<Used>, StartError> {
+        let mut known = Vec::new();
+        for name in &route.used_by {
+            let row = self.store().route(name).await?;
+            known.extend(row.map(|row| Used { route: row.route, labels: row.labels }));
+        }
+        Ok(known)
     }
 
     fn new_rollout(

@@ -62,6 +62,7 @@ pub fn plan(text: &str, on: &Route) -> Plan {
         hold_back: weight(10),
         after_revert: None,
         segments: BTreeMap::new(),
+        off: Vec::new(),
     }
 }
 
@@ -101,6 +102,7 @@ pub fn memory(looks: u64) -> Memory {
         harm: Some(0.000_123),
         last: BTreeMap::from([("0/push requests".to_owned(), point)]),
         behind: BTreeMap::new(),
+        picture: tidegate::judge::Picture::default(),
         judgement: None,
     }
 }

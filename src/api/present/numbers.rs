@@ -1,50 +1,122 @@
 //! The judge's numbers as people compare them: rates, ratios, odds.
 
-use crate::api::views::{CheckView, CountsView, EvidenceView, PromotionView, TogetherView};
+use crate::api::views::{
+    At, BandView, CheckView, CountsView, EvidenceView, MeansView, PointView, PromotionView,
+    TogetherView,
+};
 use crate::domain::{Timestamp, human};
 use crate::engine::{Memory, rules};
-use crate::judge::words::{about, odds, percent, times, value};
-use crate::judge::{Counts, Reading, Together, Tolerance, What};
-use crate::plan::{Check, Program};
+use crate::judge::words::{about, odds, percent, seconds_of, times, value};
+use crate::judge::{Band, Counts, Drawn, Means, Reading, Together, Tolerance, What, band};
+use crate::plan::{Item, Numbers, Program};
 
 /// Of a logarithm; above it odds are beyond any use, and JSON has no infinity.
 const MOST_LOG: f64 = 50.0;
 
 pub(super) fn checks(program: &Program, memory: &Memory) -> Vec<CheckView> {
-    let judgement = memory.judgement.as_ref();
     let beta = rules(program).beta;
-    let view = |check: &Check| {
-        let name = check.name.to_string();
+    let view = |(position, item): (usize, &Item<'_>)| {
+        let judgement = memory.judgement.as_ref();
+        let name = item.name();
         let reading = judgement.and_then(|j| j.readings.iter().find(|r| r.check == name));
-        let limit = judgement.map_or(0.0, |j| j.log_limit);
-        let tolerate = check.tolerate.map(tolerance);
-        let Some(reading) = reading else {
-            let step = CountsView::default();
-            let (since, evidence, promotion) = (None, None, None);
-            let (dispersion, together) = (1.0, None);
-            return CheckView {
-                name,
-                tolerate,
-                step,
-                since,
-                evidence,
-                promotion,
-                dispersion,
-                together,
-            };
+        let tolerate = item.check.tolerate.map(|t| tolerance(t, &item.check.numbers));
+        let Some((judgement, reading)) = judgement.zip(reading) else {
+            return unseen(name, tolerate);
         };
         CheckView {
             tolerate,
+            what: word(reading.what),
             step: counts(&reading.step),
             since: reading.since.as_ref().map(counts),
-            evidence: reading.log_evidence.map(|log| evidence(log, limit)),
+            evidence: reading.log_evidence.map(|log| evidence(log, judgement.log_limit)),
             promotion: promotion(&name, reading, beta),
             dispersion: if reading.dispersion.is_finite() { reading.dispersion } else { 1.0 },
             together: reading.together.map(|both| together(&both, reading.what, memory.until)),
+            band: band_of(&reading.step, reading),
+            since_band: reading.since.and_then(|since| band_of(&since, reading)),
+            before: reading.before().as_ref().map(counts),
+            means: reading.means.map(means),
+            blamed: judgement.blamed.contains(&name),
+            held_to: reading.held_to,
+            picture: memory.picture.points(position).map(point).collect(),
             name,
         }
     };
-    program.plan.checks.iter().map(view).collect()
+    program.plan.items().iter().enumerate().map(view).collect()
+}
+
+/// Before its first look.
+fn unseen(name: String, tolerate: Option<String>) -> CheckView {
+    CheckView {
+        name,
+        tolerate,
+        what: word(What::Failed),
+        step: CountsView::default(),
+        since: None,
+        evidence: None,
+        promotion: None,
+        dispersion: 1.0,
+        band: None,
+        since_band: None,
+        before: None,
+        means: None,
+        blamed: false,
+        held_to: None,
+        picture: Vec::new(),
+        together: None,
+    }
+}
+
+/// What is counted or measured, in a word or two.
+fn word(what: What) -> String {
+    match what {
+        What::Failed => "failed".to_owned(),
+        What::FailedUsers => "users failed".to_owned(),
+        What::SlowerThan(seconds) => format!("over {}", seconds_of(seconds)),
+        What::Mean => "mean".to_owned(),
+        What::Level => "level".to_owned(),
+    }
+}
+
+pub(super) fn band_of(counts: &Counts, reading: &Reading) -> Option<BandView> {
+    band(counts, reading.dispersion).map(|Band { low, high }| BandView { low, high })
+}
+
+/// `: 3.8x (99 % range 1.6 to 10)`, or nothing.
+pub(super) fn range(counts: &Counts, reading: &Reading) -> String {
+    let Some(ratio) = counts.ratio() else { return String::new() };
+    let ratio = times(ratio);
+    match band(counts, reading.dispersion) {
+        Some(Band { low, high: Some(high) }) => {
+            let low = low.map_or_else(|| "0".to_owned(), number);
+            format!(": {ratio} (99 % range {low} to {})", number(high))
+        }
+        Some(Band { low: Some(low), high: None }) => {
+            format!(": {ratio} (99 % range {} and more)", number(low))
+        }
+        _ => format!(": {ratio}"),
+    }
+}
+
+/// A ratio without its `x`.
+pub fn number(ratio: f64) -> String {
+    times(ratio).trim_end_matches('x').to_owned()
+}
+
+fn means(means: Means) -> MeansView {
+    let Means { canary, baseline, canary_events, baseline_events } = means;
+    MeansView { canary, baseline, canary_events, baseline_events }
+}
+
+fn point(drawn: Drawn) -> PointView {
+    let wide = |narrow: Option<f32>| narrow.map(f64::from);
+    PointView {
+        at: At(drawn.at),
+        log10_odds: f64::from(drawn.log_evidence) / std::f64::consts::LN_10,
+        ratio: wide(drawn.ratio),
+        low: wide(drawn.low),
+        high: wide(drawn.high),
+    }
 }
 
 pub(super) fn counts(counts: &Counts) -> CountsView {
@@ -118,14 +190,18 @@ fn promotion(check: &str, reading: &Reading, beta: f64) -> Option<PromotionView>
     let met = log >= needed;
     let remaining = reading.remaining.filter(|_| !met);
     let what = ratio.map_or_else(|| format!("{} pp more", margin * 100.0), times);
+    let today = band(&reading.step, reading.dispersion).and_then(|band| band.high);
+    let today = today.map_or(String::new(), |most| format!(" (today at most {})", times(most)));
     let text = match remaining {
         _ if met => format!("{check} has ruled out {what}"),
         Some(left) => {
             let time = left.time.map_or(String::new(), |t| format!(", {}", human(whole(t))));
             let requests = about(left.requests);
-            format!("{check} must rule out {what}: about {requests} more canary requests{time}")
+            format!(
+                "{check} must rule out {what}{today}: about {requests} more canary requests{time}"
+            )
         }
-        None => format!("{check} must rule out {what}"),
+        None => format!("{check} must rule out {what}{today}"),
     };
     Some(PromotionView {
         must_exclude: margin,
@@ -144,14 +220,16 @@ fn whole(time: std::time::Duration) -> std::time::Duration {
     std::time::Duration::from_secs(time.as_secs().max(1))
 }
 
-/// As the plan writes it: `1.1x`, `0.05pp`, `1.1x + 0.05pp`.
-pub(super) fn tolerance(tolerance: Tolerance) -> String {
+/// As the plan writes it: `1.1x`, `0.05pp`, `1.1x + 0.05pp`, `0.5 %`; a value's and a level's part is in its own unit.
+pub(super) fn tolerance(tolerance: Tolerance, of: &Numbers) -> String {
     let Tolerance { ratio, delta } = tolerance;
-    let points = format!("{}pp", rounded(delta * 100.0));
+    let shares = !matches!(of, Numbers::Values { .. } | Numbers::Gauge { .. });
+    let part = if shares { format!("{}pp", rounded(delta * 100.0)) } else { value(delta) };
     match (ratio, delta) {
+        (0.0, delta) if shares => percent(delta),
+        (0.0 | 1.0, delta) if delta != 0.0 => part,
         (ratio, 0.0) => format!("{}x", rounded(ratio)),
-        (1.0, _) => points,
-        (ratio, _) => format!("{}x + {points}", rounded(ratio)),
+        (ratio, _) => format!("{}x + {part}", rounded(ratio)),
     }
 }
 

@@ -4,8 +4,8 @@ use super::{Facts, numbers};
 use crate::api::views::{At, RevertView};
 use crate::domain::{Reason, Timestamp, Weight};
 use crate::engine::Phase;
-use crate::judge::words::{about, odds, thousands};
-use crate::judge::{Counts, Judgement, Reading};
+use crate::judge::words::{about, odds, seconds_of, thousands, times};
+use crate::judge::{Judgement, Reading, What};
 use crate::store::{JournalLine, Stored};
 
 pub(super) fn revert(stored: &Stored, facts: &Facts) -> Option<RevertView> {
@@ -30,8 +30,9 @@ pub(super) fn revert(stored: &Stored, facts: &Facts) -> Option<RevertView> {
         from_ppm: from(&facts.journal).unwrap_or(Weight::ZERO).ppm(),
         check: reading.map(|r| r.check.clone()),
         counts: counts.as_ref().map(numbers::counts),
+        band: reading.zip(counts).and_then(|(r, counts)| numbers::band_of(&counts, r)),
         extra_failures: extra,
-        sentences: sentences(stored, counts.as_ref(), extra),
+        sentences: sentences(stored, reading, extra),
     })
 }
 
@@ -72,17 +73,31 @@ fn guilty<'a>(because: &Reason, judgement: Option<&'a Judgement>) -> Option<&'a 
     }
 }
 
-fn sentences(stored: &Stored, counts: Option<&Counts>, extra: Option<f64>) -> Vec<String> {
+fn sentences(stored: &Stored, reading: Option<&Reading>, extra: Option<f64>) -> Vec<String> {
     let (canary, baseline) = (&stored.program.canary, &stored.program.baseline);
     let mut told = Vec::new();
-    if let Some(counts) = counts {
+    let since = reading.and_then(|r| Some((r, r.since.filter(|c| !c.is_empty())?)));
+    if let Some((reading, counts)) = since {
         told.push(format!(
-            "Since the harm began: {} of {} requests failed on {canary}, {} of {} on {baseline}",
+            "Since the harm began: {} of {} {} {} on {canary}, {} of {} on {baseline}{}",
             thousands(counts.canary_failures),
             thousands(counts.canary_requests),
+            reading.what.counted(),
+            past(reading.what),
             thousands(counts.baseline_failures),
             thousands(counts.baseline_requests),
+            numbers::range(&counts, reading),
         ));
+        told.extend(reading.before().map(|before| {
+            let ratio = before.ratio().map_or(String::new(), |r| format!(": {}", times(r)));
+            format!(
+                "Before, in this step: {} of {} on {canary}, {} of {} on {baseline}{ratio}",
+                thousands(before.canary_failures),
+                thousands(before.canary_requests),
+                thousands(before.baseline_failures),
+                thousands(before.baseline_requests),
+            )
+        }));
     }
     let judgement = stored.memory.judgement.as_ref();
     if let Some((log, limit)) = judgement.and_then(|j| Some((j.log_evidence?, j.log_limit))) {
@@ -97,4 +112,11 @@ fn sentences(stored: &Stored, counts: Option<&Counts>, extra: Option<f64>) -> Ve
         told.push(format!("{canary} stays off until someone starts it"));
     }
     told
+}
+
+fn past(what: What) -> String {
+    match what {
+        What::SlowerThan(seconds) => format!("took over {}", seconds_of(seconds)),
+        What::Failed | What::FailedUsers | What::Mean | What::Level => "failed".to_owned(),
+    }
 }

@@ -40,7 +40,8 @@ impl Tale {
         let plan = found.documents.first().and_then(|d| d.plan());
         let plan = plan.unwrap_or_else(|| panic!("{:?}", found.problems));
         let crate::plan::RouteRef::Inline(route) = &plan.route else { panic!("an inline route") };
-        let program = program(plan, route, &Default::default(), Side::A, None).expect("a program");
+        let program =
+            program(plan, route, &Default::default(), Side::A, None, &[]).expect("a program");
         let state = initial(Actor::token("ana"), 0, START);
         let memory = Memory::new(&program);
         let name = "checkout#42".parse().expect("a name");
@@ -275,7 +276,7 @@ fn a_bake_says_what_its_checks_must_still_rule_out_and_until_when() {
     let waits = view.waits_for.expect("a wait");
     assert_eq!(
         waits,
-        "bake 20 s of 10m; errors must rule out 1.8x: about 7,400 more canary requests, 60 s"
+        "bake 20 s of 10m; errors must rule out 1.8x (today at most 2.4x): about 7,400 more canary requests, 60 s"
     );
     assert_eq!(view.until, Some(At(tale.facts.now.plus(Duration::from_secs(580)))));
     let check = &view.checks[0];
@@ -297,7 +298,8 @@ fn a_revert_is_told_with_what_it_cost() {
     assert_eq!(
         revert.sentences,
         [
-            "Since the harm began: 39 of 7,486 requests failed on v413, 30 of 22,045 on v412",
+            "Since the harm began: 39 of 7,486 requests failed on v413, 30 of 22,045 on v412: 3.8x (99 % range 2 to 7.8)",
+            "Before, in this step: 58 of 44,912 on v413, 168 of 135,481 on v412: 1x",
             "Evidence 111 : 1, limit 100 : 1",
             "Hurt: about 29 requests more than v412 would have failed",
             "v413 stays off until someone starts it",
@@ -374,14 +376,19 @@ fn three_in_the_morning_the_ill_come_first() {
 
 #[test]
 fn tolerances_are_written_as_plans_write_them() {
+    let level = crate::plan::Numbers::Values { name: "basket".to_owned() };
+    let counts = crate::plan::Numbers::Route;
     let rows = [
-        (1.1, 0.0, "1.1x"),
-        (1.0, 0.0005, "0.05pp"),
-        (1.1, 0.0005, "1.1x + 0.05pp"),
-        (1.0, 0.0, "1x"),
+        (1.1, 0.0, &counts, "1.1x"),
+        (1.0, 0.0005, &counts, "0.05pp"),
+        (1.1, 0.0005, &counts, "1.1x + 0.05pp"),
+        (1.0, 0.0, &counts, "1x"),
+        (0.0, 0.005, &counts, "0.5 %"),
+        (1.0, 20.0, &level, "20"),
+        (1.1, 20.0, &level, "1.1x + 20"),
     ];
-    for (ratio, delta, expect) in rows {
-        assert_eq!(numbers::tolerance(crate::judge::Tolerance { ratio, delta }), expect);
+    for (ratio, delta, of, expect) in rows {
+        assert_eq!(numbers::tolerance(crate::judge::Tolerance { ratio, delta }, of), expect);
     }
 }
 

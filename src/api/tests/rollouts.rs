@@ -171,3 +171,20 @@ async fn starts_say_what_is_missing() {
     let detail = world.send(get).await.problem(404, "not-found");
     assert!(detail.contains("there is no rollout of `shop`"), "{detail}");
 }
+
+#[tokio::test]
+async fn the_routes_that_a_route_can_hurt_are_watched_where_they_are_known() {
+    let world = World::new().await;
+    let used_by = "count: push\nused_by: [front, unknown]\nserves";
+    let plan = super::PLAN.replace("count: push\nserves", used_by);
+    let front = "---\nroute: front\nsplit: { observe: {} }\ncount: push\nserves: v7\n";
+    world.post("/api/v1/plans", Role::Admin, &format!("{plan}{front}")).await.is(201);
+    let body = json!({ "plan": "shop", "inputs": { "version": "v2" } }).to_string();
+    world.post("/api/v1/rollouts", Role::Operator, &body).await.is(201);
+    let name = "shop#1".parse().expect("a name");
+    let stored = world.service.store().rollout(&name).await.expect("a store").expect("a rollout");
+    let checks: Vec<&str> = stored.program.plan.checks.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(checks, ["errors", "whole-route", "used-by-front"]);
+    let labels: Vec<_> = stored.program.uses.iter().map(|used| used.labels.clone()).collect();
+    assert_eq!(labels, [[Some("v7".to_owned()), None]]);
+}

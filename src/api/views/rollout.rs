@@ -184,6 +184,9 @@ pub struct CheckView {
     pub name: String,
     /// As people write it: `1.1x`; absent: limits only.
     pub tolerate: Option<String>,
+    /// What its counts are of: `failed`, `users failed`, `over 250 ms`, `mean`, `level`.
+    #[serde(default)]
+    pub what: String,
     /// Since the step began.
     pub step: CountsView,
     /// Since the harm seems to have begun; absent while nothing points to harm.
@@ -196,6 +199,55 @@ pub struct CheckView {
     /// Of a check of both arms together; absent: the arms are compared.
     #[serde(default)]
     pub together: Option<TogetherView>,
+    /// 99 % range of the ratio in this step.
+    #[serde(default)]
+    pub band: Option<BandView>,
+    /// The same since the harm began.
+    #[serde(default)]
+    pub since_band: Option<BandView>,
+    /// This step until the harm began; absent where nothing points to harm.
+    #[serde(default)]
+    pub before: Option<CountsView>,
+    /// Means of both arms, of values and levels.
+    #[serde(default)]
+    pub means: Option<MeansView>,
+    /// Whether it shows harm by itself; of all such names at most 5 % are wrong, in expectation.
+    #[serde(default)]
+    pub blamed: bool,
+    /// The failure rate a canary without control is held to, by what the baseline did before.
+    #[serde(default)]
+    pub held_to: Option<f64>,
+    /// The course of its evidence, oldest first, sparse.
+    #[serde(default)]
+    pub picture: Vec<PointView>,
+}
+
+/// A range of a ratio; an absent end is open.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BandView {
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+}
+
+/// Means of both arms, and of how many events or readings.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MeansView {
+    pub canary: f64,
+    pub baseline: f64,
+    pub canary_events: u64,
+    pub baseline_events: u64,
+}
+
+/// One point of the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PointView {
+    pub at: At,
+    /// Evidence of harm, base-10 logarithm of the odds.
+    pub log10_odds: f64,
+    /// How many times as often the canary failed in its step until then, with the 99 % range.
+    pub ratio: Option<f64>,
+    pub low: Option<f64>,
+    pub high: Option<f64>,
 }
 
 /// Both arms together against the hour before the shift.
@@ -283,6 +335,9 @@ pub struct RevertView {
     pub check: Option<String>,
     /// Since the harm began; absent where a person or a time-out decided and nothing points to harm.
     pub counts: Option<CountsView>,
+    /// 99 % range of their ratio.
+    #[serde(default)]
+    pub band: Option<BandView>,
     /// What the canary failed more than the baseline would have; never below 0.
     pub extra_failures: Option<f64>,
     /// `Since the harm began: 39 of 7,486 requests failed on v413, 30 of 22,045 on v412.`

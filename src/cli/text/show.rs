@@ -2,7 +2,7 @@
 
 use super::{Layout, journal, person, share};
 use crate::api::views::{
-    CheckView, CountsView, RevertView, RolloutView, SplitView, StepState, StepView,
+    BandView, CheckView, CountsView, RevertView, RolloutView, SplitView, StepState, StepView,
 };
 use crate::cli::paint::{spread, table, wrap};
 use crate::domain::human;
@@ -171,9 +171,21 @@ fn check(check: &CheckView, layout: &Layout) -> Vec<String> {
         check.name.clone(),
         arm(canary_rate, check.step.canary_failures, check.step.canary_requests),
         arm(baseline_rate, check.step.baseline_failures, check.step.baseline_requests),
-        ratio.map_or_else(|| "–".to_owned(), times),
+        ratio.map_or_else(|| "–".to_owned(), |ratio| times(ratio) + &range(check.band)),
         evidence,
     ]
+}
+
+/// ` 0.6 to 2.6`, beside the ratio.
+fn range(band: Option<BandView>) -> String {
+    let number = |end: f64| times(end).trim_end_matches('x').to_owned();
+    match band {
+        Some(BandView { low, high: Some(high) }) => {
+            format!("  {} to {}", low.map_or_else(|| "0".to_owned(), number), number(high))
+        }
+        Some(BandView { low: Some(low), high: None }) => format!("  {} and more", number(low)),
+        _ => String::new(),
+    }
 }
 
 /// How far the evidence is on its way to the limit; the numbers stand beside it.

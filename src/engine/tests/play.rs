@@ -50,7 +50,7 @@ pub(super) fn program(text: &str) -> Program {
     let route = routes.pop().expect("a route");
     let given = [("version".to_owned(), "v413".to_owned())];
     let inputs = given.into_iter().filter(|(name, _)| plan.inputs.contains(name)).collect();
-    crate::plan::program(&plan, &route, &inputs, Side::A, Some("v412")).expect("a program")
+    crate::plan::program(&plan, &route, &inputs, Side::A, Some("v412"), &[]).expect("a program")
 }
 
 impl Play {

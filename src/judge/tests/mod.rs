@@ -1,6 +1,8 @@
 //! Tests of the judge as a whole. Beside them: exact enumeration, reference values, seeded rollouts, rows of verdicts.
 
 mod enumerated;
+mod foreseen;
+mod latency;
 mod planned;
 mod reference;
 mod shared;

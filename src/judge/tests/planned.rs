@@ -19,9 +19,20 @@ fn requests_at_a_one_percent_step() {
         (0.01, 1.5, 6_691.0),
         (0.01, 2.0, 1_877.0),
         (0.01, 5.0, 180.0),
+        (0.01, 20.0, 18.0),
     ];
     for (base, worsening, expect) in table {
-        about(requests_to_detect(base, 0.01, worsening, &ratio(1.0), 0.01, 1.0), expect);
+        let requests = requests_to_detect(base, 0.01, worsening, &ratio(1.0), 0.01, 1.0);
+        about(requests.round(), expect);
+    }
+}
+
+/// A 1 % step at 10 requests/s can only see catastrophes.
+#[test]
+fn a_doubling_takes_days_where_traffic_is_thin() {
+    let requests = requests_to_detect(0.001, 0.01, 2.0, &ratio(1.0), 0.01, 1.0);
+    for (per_second, hours) in [(10.0, 52.1), (100.0, 5.21), (1000.0, 0.521)] {
+        about(requests / (0.01 * per_second) / 3600.0, hours);
     }
 }
 

@@ -209,8 +209,7 @@ struct Route {
 
 impl Route {
     fn quiet(base_rate: f64, requests_per_second: f64) -> Self {
-        let (traffic, weather): (fn(f64) -> f64, fn(f64) -> f64) = (|_| 1.0, |_| 1.0);
-        Self { base_rate, requests_per_second, cluster: 1.0, traffic, weather }
+        Self { base_rate, requests_per_second, cluster: 1.0, traffic: |_| 1.0, weather: |_| 1.0 }
     }
 
     /// Seconds after the shift at which harm is told, within `hours`.

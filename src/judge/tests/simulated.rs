@@ -6,7 +6,7 @@ use super::world::{Chance, World};
 use crate::judge::dispersion::Baseline;
 use crate::judge::mixture::Arms;
 use crate::judge::promotion::Gate;
-use crate::judge::{VerdictKind, planning};
+use crate::judge::{Counts, VerdictKind, band, planning};
 
 const ALPHA: f64 = 0.01;
 
@@ -113,6 +113,41 @@ fn harm_that_starts_late_is_found_and_dated() {
     assert_eq!(last.verdict.kind(), VerdictKind::Regression);
     assert!(since.canary_requests < step.canary_requests, "{since:?} of {step:?}");
     assert!(since.ratio() > step.ratio(), "{since:?} of {step:?}");
+}
+
+/// At 100 % without hold-back the canary is held to what the baseline did before.
+#[test]
+fn without_a_control_history_finds_what_a_bound_can() {
+    let base = World { refuses_hold_back: true, ..World::quiet(0.01, 100.0) };
+    check_false_alarms(&base, 300);
+    let late = World { harm: |look| if look < 40 { 1.0 } else { 2.0 }, ..base };
+    let found = reverted(&late, 100);
+    assert!(found >= 80, "{found} of 100 doublings found");
+    let blind = World { refuses_hold_back: false, ..late };
+    assert_eq!(reverted(&blind, 100), 0, "without history nobody can tell");
+}
+
+/// Whether the band of the totals of a step ever misses the truth, with a burst in both arms.
+fn misses(seed: u64, ratio: f64) -> bool {
+    let mut chance = Chance::new(seed);
+    let mut total = Counts::default();
+    (0..40).any(|look| {
+        let rate = 0.005 * if (10..15).contains(&look) { 10.0 } else { 1.0 };
+        let (nc, nb) = (chance.poisson(60.0), chance.poisson(1140.0));
+        total.canary_requests += nc;
+        total.baseline_requests += nb;
+        total.canary_failures += chance.poisson(nc as f64 * rate * ratio).min(nc);
+        total.baseline_failures += chance.poisson(nb as f64 * rate).min(nb);
+        band(&total, 1.0).is_some_and(|band| !band.holds(ratio))
+    })
+}
+
+#[test]
+fn the_band_covers_the_truth_at_every_look() {
+    for ratio in [1.0, 3.0] {
+        let missed = (0..300).filter(|seed| misses(*seed, ratio)).count();
+        assert!(missed <= 6, "{missed} of 300 at {ratio}: more than 1 % and two standard errors");
+    }
 }
 
 #[test]

@@ -214,3 +214,15 @@ fn looks_joined_after_a_crash_say_the_same() {
     look(&joined, &mut together);
     assert!((apart.log_evidence() - together.log_evidence()).abs() < 1e-12);
 }
+
+/// What one more check costs in memory, its picture of full length included.
+#[test]
+fn a_check_stays_below_two_kibibytes() {
+    use std::mem::size_of;
+    const PICTURE: usize = 24 * (size_of::<[f32; 4]>() + size_of::<crate::domain::Timestamp>());
+    let gates = 5 * size_of::<crate::judge::promotion::Gate>();
+    let bounds = 6 * crate::judge::histogram::BOUND_BYTES;
+    let fixed = size_of::<crate::judge::evidence::CheckEvidence>() + gates;
+    assert!(fixed + PICTURE <= 2048, "counts: {} bytes", fixed + PICTURE);
+    assert!(fixed + bounds + PICTURE <= 2048 + 512, "latency: {} bytes", fixed + bounds + PICTURE);
+}

@@ -6,7 +6,7 @@ use super::{at_half, counts, criterion, ratio, weight};
 use crate::judge::evidence::Compared;
 use crate::judge::{
     Counts, Criterion, Evidence, Judgement, Limit, LimitAction, LimitKind, LookInput, Requests,
-    Rules, VerdictKind, look,
+    Rules, Tolerance, VerdictKind, look,
 };
 
 const RULES: Rules = Rules::new(100.0);
@@ -298,6 +298,41 @@ fn many_checks_share_one_alpha_and_the_worst_is_blamed() {
     let single = judgement.readings[1].log_evidence.expect("compares");
     let average = judgement.log_evidence.expect("compares");
     assert!((average - (single - std::f64::consts::LN_2)).abs() < 0.01, "{average} of {single}");
+}
+
+#[test]
+fn all_that_show_harm_are_named_worst_first() {
+    let criteria = ["errors", "timeouts", "fine"].map(|name| criterion(name, Some(ratio(1.1))));
+    let bad = |failures| Some(counts(failures, 5_000, 10, 5_000).into());
+    let checks = vec![bad(60), bad(90), bad(10)];
+    let judgement = play(&criteria, &[LookInput { checks, ..at_half(fine()) }]);
+    assert_eq!(judgement.blamed, ["timeouts", "errors"]);
+    assert_eq!(
+        play(&criteria, &[LookInput { checks: vec![bad(10); 3], ..at_half(fine()) }]).blamed,
+        [""; 0]
+    );
+}
+
+#[test]
+fn a_check_of_small_weight_needs_more() {
+    let light = Criterion { weight: 0.01, ..criterion("in ios", Some(ratio(1.1))) };
+    let criteria = [Criterion { weight: 0.99, ..criterion("errors", Some(ratio(1.1))) }, light];
+    let checks = vec![Some(fine().into()), Some(counts(60, 5_000, 10, 5_000).into())];
+    let judgement = play(&criteria, &[LookInput { checks, ..at_half(fine()) }]);
+    let (one, all) = (judgement.readings[1].log_evidence, judgement.log_evidence);
+    let lost = one.zip(all).map(|(one, all)| one - all).expect("compares");
+    assert!((lost - libm::log(100.0)).abs() < 0.1, "{lost}");
+}
+
+/// "No more than 0.5 % whatever the baseline does": it needs no control.
+#[test]
+fn an_absolute_tolerance_holds_without_a_control() {
+    let slo = Tolerance { ratio: 0.0, delta: 0.005 };
+    let look = |failures| LookInput { control: false, ..at_half(counts(failures, 10_000, 0, 0)) };
+    let judge =
+        |failures| play(&[criterion("errors", Some(slo))], &[look(failures), look(failures)]);
+    assert_eq!(judge(120).verdict.kind(), VerdictKind::Regression);
+    assert_eq!(judge(40).verdict.kind(), VerdictKind::Unjudged);
 }
 
 #[test]

@@ -28,8 +28,11 @@ pub struct World {
     pub harm: fn(u64) -> f64,
     /// Mean number of failures that come together.
     pub cluster: f64,
-    /// At 100 % nothing is compared.
+    /// The harm budget; `None`: by the base rate.
+    pub budget: Option<f64>,
+    /// At 100 % nothing is compared, or only with history.
     pub ladder: &'static [f64],
+    pub refuses_hold_back: bool,
 }
 
 /// How one rollout ended.
@@ -55,7 +58,9 @@ impl World {
             weather: |_| 1.0,
             harm: |_| 1.0,
             cluster: 1.0,
+            budget: None,
             ladder: &[0.01, 0.05, 0.25, 0.5, 1.0],
+            refuses_hold_back: false,
         }
     }
 
@@ -85,7 +90,7 @@ impl World {
     pub fn climb(&self, seed: u64, most: u64) -> End {
         let mut chance = Chance::new(seed);
         let criteria = [criterion("errors", Some(self.tolerate))];
-        let harm = planning::harm_budget(self.base_rate, None);
+        let harm = planning::harm_budget(self.base_rate, self.budget);
         let ahead: Vec<_> = self.ladder.iter().skip(1).map(|&next| weight(next)).collect();
         let mut evidence = self.start(&criteria, &mut chance);
         let (mut step, mut entered, mut end) = (0, 0, End::default());
@@ -145,7 +150,7 @@ impl World {
         LookInput {
             weight: weight(share),
             control: share < 1.0,
-            history: false,
+            history: self.refuses_hold_back,
             harm: 0.0,
             ahead: Vec::new(),
             lasting: Duration::from_secs(self.look_seconds),

@@ -99,6 +99,28 @@ fn nesting_and_anchors_are_bounded() {
     refused(many.as_bytes(), "more than 50000 values");
 }
 
+/// What would be judged is bounded, and so is finding out that it is too much.
+#[test]
+fn checks_segments_and_limits_are_bounded() {
+    let head = "plan: p\nroute: r\nowner: o\nsteps: [{ shift: 100% }]\n";
+    let many =
+        |n: usize, one: &dyn Fn(usize) -> String| (0..n).map(one).collect::<Vec<_>>().join(", ");
+    let values = many(40_000, &|i| format!("v{i}"));
+    refused(format!("{head}segments: {{ a: [{values}] }}\n").as_bytes(), "`a` has 40000 entries");
+    let attributes = many(15_000, &|i| format!("a{i}: [x]"));
+    refused(format!("{head}segments: {{ {attributes} }}\n").as_bytes(), "15000 segments");
+    let checks = many(10_000, &|i| format!("c{i}: {{ tolerate: 1.1x }}"));
+    refused(format!("{head}checks: {{ {checks} }}\n").as_bytes(), "10000 checks");
+    let limits = many(15_000, &|_| "{ errors_above: 5% }".to_owned());
+    refused(
+        format!("{head}checks: {{ c: {{ limit: [{limits}] }} }}\n").as_bytes(),
+        "`limit` has 15000 entries",
+    );
+    let used = many(40_000, &|i| format!("r{i}"));
+    let route = format!("route: r\nsplit: {{ observe: {{}} }}\nused_by: [{used}]\n");
+    refused(route.as_bytes(), "`used_by` has 40000 entries");
+}
+
 #[test]
 fn a_problem_cannot_steer_the_terminal() {
     let read = digest("plan: p\n\"\\e[2J\u{202e}x\": \u{9b}31m\n".as_bytes());

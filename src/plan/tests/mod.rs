@@ -1,7 +1,10 @@
 //! Rows of files and what is said about them.
 
+mod checks;
 mod examples;
+mod forecasts;
 mod hostile;
+mod limits;
 mod reading;
 mod reference;
 mod starting;

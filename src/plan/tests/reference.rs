@@ -1,7 +1,7 @@
 //! `docs/plans.md` is the reference: its examples must read and lint, and no key may be missing from it.
 
 use super::*;
-use crate::plan::keys::ALL;
+use crate::plan::keys::all;
 use crate::plan::{Severity, lint_all};
 
 const REFERENCE: &str = include_str!("../../../docs/plans.md");
@@ -42,6 +42,8 @@ fn every_example_reads_and_lints() {
             "yaml" => text.to_owned(),
             "yaml plan" => completed(&PLAN, text),
             "yaml route" => completed(&ROUTE, text),
+            // What is printed: the forecasts' own test compares it.
+            "text" => continue,
             other => panic!("a block of {other:?}:\n{text}"),
         };
         let read = read_str(&text);
@@ -54,7 +56,7 @@ fn every_example_reads_and_lints() {
 
 #[test]
 fn every_key_is_explained() {
-    let keys = ALL.iter().flat_map(|table| table.keys.iter().map(|key| (table.title, key.name)));
+    let keys = all().flat_map(|table| table.keys.iter().map(|key| (table.title, key.name)));
     let missing: Vec<_> =
         keys.filter(|(_, key)| !REFERENCE.contains(&format!("`{key}`"))).collect();
     assert!(missing.is_empty(), "{missing:?}");

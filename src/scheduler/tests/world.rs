@@ -472,5 +472,5 @@ fn program(yaml: &str, serving: Side) -> Program {
     );
     let Body::Plan(plan) = read.documents.remove(0).body else { panic!("no plan") };
     let RouteRef::Inline(route) = plan.route.clone() else { panic!("no inline route") };
-    crate::plan::program(&plan, &route, &BTreeMap::new(), serving, None).expect("a program")
+    crate::plan::program(&plan, &route, &BTreeMap::new(), serving, None, &[]).expect("a program")
 }

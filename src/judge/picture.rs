@@ -1,0 +1,147 @@
+//! The course of a rollout's evidence, sparse: the same few points for terminal, page and report.
+//!
+//! However long a rollout runs, there are at most [`MOST`] points: when they are full every second one goes, and twice
+//! as many looks are passed over from then on. The newest look is always there.
+
+use serde::{Deserialize, Serialize};
+
+use super::band::band;
+use super::{Judgement, Reading};
+use crate::domain::Timestamp;
+
+/// Points kept of one rollout: a check with its picture stays below 2 KiB.
+const MOST: usize = 24;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Picture {
+    /// From one point to the next are 2 to the power of this many looks.
+    doubled: u32,
+    looks: u64,
+    at: Vec<Timestamp>,
+    /// By check, as many as `at`.
+    checks: Vec<Vec<Kept>>,
+}
+
+/// One check at one time: evidence, ratio, low, high; what is open or unknown is 0.
+type Kept = [f32; 4];
+
+/// One check at one time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Drawn {
+    pub at: Timestamp,
+    /// Evidence of harm, natural logarithm.
+    pub log_evidence: f32,
+    /// How many times as often the canary failed in this step; `None` where it cannot be said.
+    pub ratio: Option<f32>,
+    /// Its 99 % range; an end that is open is `None`.
+    pub low: Option<f32>,
+    pub high: Option<f32>,
+}
+
+impl Picture {
+    /// Takes a judged look in; `at` is its end.
+    pub fn add(&mut self, at: Timestamp, judgement: &Judgement) {
+        let newest_stays = self.looks == 0 || (self.looks - 1).is_multiple_of(self.every());
+        if !newest_stays {
+            self.at.pop();
+            self.checks.iter_mut().for_each(|points| points.truncate(self.at.len()));
+        }
+        self.looks += 1;
+        self.at.push(at);
+        self.checks.resize_with(judgement.readings.len(), Vec::new);
+        for (points, reading) in self.checks.iter_mut().zip(&judgement.readings) {
+            // A check that was not there before has no past.
+            points.resize(self.at.len() - 1, Kept::default());
+            points.push(kept(reading));
+        }
+        if self.at.len() > MOST {
+            self.thin_out();
+        }
+    }
+
+    fn every(&self) -> u64 {
+        1 << self.doubled.min(63)
+    }
+
+    /// Every second point goes, but for the newest: it goes when the next one comes.
+    fn thin_out(&mut self) {
+        self.doubled += 1;
+        thin(&mut self.at);
+        self.checks.iter_mut().for_each(thin);
+    }
+
+    /// Of one check, oldest first.
+    pub fn points(&self, check: usize) -> impl Iterator<Item = Drawn> {
+        let known = |value: f32| (value > 0.0).then_some(value);
+        let kept = self.checks.get(check).into_iter().flatten();
+        self.at.iter().zip(kept).map(move |(at, [log_evidence, ratio, low, high])| Drawn {
+            at: *at,
+            log_evidence: *log_evidence,
+            ratio: known(*ratio),
+            low: known(*low),
+            high: known(*high),
+        })
+    }
+}
+
+fn thin<T>(points: &mut Vec<T>) {
+    let (newest, mut position) = (points.len() - 1, 0);
+    points.retain(|_| {
+        let stays = position % 2 == 0 || position == newest;
+        position += 1;
+        stays
+    });
+}
+
+fn kept(reading: &Reading) -> Kept {
+    let band = band(&reading.step, reading.dispersion);
+    let end = |end: Option<f64>| end.map_or(0.0, |end| end as f32);
+    [
+        reading.log_evidence.unwrap_or_default() as f32,
+        end(reading.step.ratio()),
+        end(band.and_then(|band| band.low)),
+        end(band.and_then(|band| band.high)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::judge::{Thin, Verdict};
+
+    fn judged(look: u64) -> Judgement {
+        let log_evidence = Some(look as f64);
+        let reading = Reading { log_evidence, ..Reading::default() };
+        let verdict = Verdict::Inconclusive { why: Thin::NoTraffic };
+        let (readings, blamed) = (vec![reading], Vec::new());
+        Judgement { verdict, readings, log_evidence, log_limit: 1.0, blamed }
+    }
+
+    fn after(looks: u64) -> Vec<u64> {
+        let mut picture = Picture::default();
+        for look in 0..looks {
+            picture.add(Timestamp::default().plus(Duration::from_secs(look)), &judged(look));
+        }
+        picture.points(0).map(|drawn| drawn.log_evidence as u64).collect()
+    }
+
+    #[test]
+    fn the_newest_look_is_always_there_and_the_first() {
+        for looks in 1..2_000 {
+            let points = after(looks);
+            assert!(points.len() <= MOST, "{} points", points.len());
+            assert_eq!((points[0], points[points.len() - 1]), (0, looks - 1));
+        }
+    }
+
+    #[test]
+    fn points_lie_even() {
+        let points = after(1_000);
+        let gaps: Vec<u64> = points.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let (last, even) = gaps.split_last().expect("points");
+        assert!(even.iter().all(|gap| *gap == even[0]) && *last <= even[0], "{gaps:?}");
+        assert!(points.len() > MOST / 2, "{} points", points.len());
+    }
+}
