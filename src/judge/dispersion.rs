@@ -72,8 +72,7 @@ impl Baseline {
             failures: self.failures * rate,
             squares: self.squares * pairs,
             pairs: self.pairs * pairs,
-            filling: (0.0, 0.0),
-            waiting: None,
+            ..Self::default()
         }
     }
 

@@ -7,13 +7,23 @@ use serde::{Deserialize, Serialize};
 use super::compared::CountEvidence;
 use super::counts::Tally;
 use super::dispersion::Baseline;
+use super::gauge::{GaugeEvidence, Pair};
 use super::histogram::HistogramEvidence;
 use super::limits::{Broken, Streak};
 use super::numbers::Numbers;
 use super::sample_ratio::SampleRatio;
 use super::shared::{SharedEvidence, joined};
-use super::{Criterion, Limit, LimitKind, LookInput, Rules};
+use super::values::ValuesEvidence;
+use super::{Criterion, Limit, LimitKind, LookInput, Rules, Tolerance};
 use crate::domain::Weight;
+
+/// A step may worsen the mean of values by this part, over all requests.
+const VALUE_PART: f64 = 0.2;
+
+/// The excess, as a part of the baseline's mean, that the step to `next` must exclude.
+pub(super) fn value_margin(next: Weight) -> f64 {
+    VALUE_PART / next.fraction().max(f64::MIN_POSITIVE)
+}
 
 /// All the judge remembers of a rollout. Its size does not grow with the looks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +55,8 @@ pub(super) enum Compared {
     Histogram(HistogramEvidence),
     /// Both arms together: said by the criterion, whatever the numbers.
     Shared(SharedEvidence),
+    Values(ValuesEvidence),
+    Gauge(GaugeEvidence),
 }
 
 impl Default for Compared {
@@ -128,7 +140,10 @@ impl Evidence {
     pub fn taught(&self, check: usize) -> Option<&Baseline> {
         match &self.checks.get(check)?.compared {
             Compared::Counts(counts) => Some(&counts.bets.baseline),
-            Compared::Histogram(_) | Compared::Shared(_) => None,
+            Compared::Histogram(_)
+            | Compared::Values(_)
+            | Compared::Gauge(_)
+            | Compared::Shared(_) => None,
         }
     }
 
@@ -141,12 +156,31 @@ impl Evidence {
         }
     }
 
+    /// Takes one scrape of a level's history in, oldest first: the means of two halves of the baseline's replicas, in the
+    /// place of either arm. Enough from 2 hours and 240 scrapes on; without it levels are judged by means of 5 minutes.
+    pub fn learn_halves(
+        &mut self,
+        check: usize,
+        halves: &Pair,
+        lasting: Duration,
+        tolerate: &Tolerance,
+    ) {
+        let Some(check) = self.checks.get_mut(check) else { return };
+        check.compared.become_kind_of(&Numbers::Gauge(*halves));
+        if let Compared::Gauge(gauge) = &mut check.compared {
+            gauge.learn(Some(halves), lasting, tolerate);
+        }
+    }
+
     /// The usual share of failures by what was learned so far, 0 to 1 and never 0; 0.1 % when nothing was. Fix a harm
     /// budget from it once, at the start: a gate whose margin moves begins anew. `None` where failures are not counted.
     pub fn usual_failures(&self, check: usize) -> Option<f64> {
         match &self.checks.get(check)?.compared {
             Compared::Counts(counts) => Some(counts.bets.baseline.rate()),
-            Compared::Histogram(_) | Compared::Shared(_) => None,
+            Compared::Histogram(_)
+            | Compared::Values(_)
+            | Compared::Gauge(_)
+            | Compared::Shared(_) => None,
         }
     }
 
@@ -160,6 +194,8 @@ impl Evidence {
                 Compared::Counts(counts) => counts.next_life(),
                 Compared::Histogram(histogram) => histogram.next_life(),
                 Compared::Shared(shared) => shared.next_life(),
+                Compared::Values(values) => values.begin_life(),
+                Compared::Gauge(gauge) => gauge.begin_life(),
             }
         }
     }
@@ -267,6 +303,8 @@ impl Compared {
             }
             (Self::Histogram(histogram), Numbers::Histogram(look)) => histogram.learn(look),
             (Self::Shared(shared), _) => shared.learn(numbers, lasting),
+            (Self::Values(values), Numbers::Values(look)) => values.learn(&look.baseline),
+            // A level of the baseline alone has nothing beside it to learn from.
             _ => {}
         }
     }
@@ -281,6 +319,18 @@ impl Compared {
                 histogram.take(rules, criterion, input, look);
             }
             (Self::Shared(shared), _) => shared.take(criterion, numbers, input.lasting),
+            (Self::Values(values), Numbers::Values(look)) => {
+                if let Some(null) = criterion.tolerate.as_ref().filter(|_| input.control) {
+                    let ahead = input.ahead.iter().map(|next| value_margin(*next));
+                    values.update(look, null, criterion.worse, rules, ahead);
+                    values.lasted(input.lasting);
+                }
+            }
+            (Self::Gauge(gauge), Numbers::Gauge(pair)) => {
+                if let Some(null) = criterion.tolerate.as_ref().filter(|_| input.control) {
+                    gauge.update(Some(pair), input.lasting, null, criterion.worse, rules.alpha);
+                }
+            }
             _ => {}
         }
     }
@@ -290,10 +340,14 @@ impl Compared {
         match (&self, numbers) {
             (Self::Shared(_), _)
             | (Self::Counts(_), Numbers::Counts(_))
-            | (Self::Histogram(_), Numbers::Histogram(_)) => {}
+            | (Self::Histogram(_), Numbers::Histogram(_))
+            | (Self::Values(_), Numbers::Values(_))
+            | (Self::Gauge(_), Numbers::Gauge(_)) => {}
             (_, Numbers::Counts(_)) => *self = Self::Counts(CountEvidence::default()),
             (_, Numbers::Histogram(_)) => *self = Self::Histogram(HistogramEvidence::default()),
-            _ => {}
+            (_, Numbers::Values(_)) => *self = Self::Values(ValuesEvidence::default()),
+            (_, Numbers::Gauge(_)) => *self = Self::Gauge(GaugeEvidence::default()),
+            (_, Numbers::Level(_)) => {}
         }
     }
 
@@ -302,6 +356,8 @@ impl Compared {
             Self::Counts(counts) => counts.step = Tally::default(),
             Self::Histogram(histogram) => histogram.weight_changed(),
             Self::Shared(shared) => shared.weight_changed(),
+            Self::Values(values) => values.begin_step(),
+            Self::Gauge(_) => {}
         }
     }
 
@@ -311,6 +367,8 @@ impl Compared {
             Self::Counts(counts) => counts.log_harm(rules),
             Self::Histogram(histogram) => histogram.log_harm(rules),
             Self::Shared(_) => 0.0,
+            Self::Values(values) => values.log_evidence(),
+            Self::Gauge(gauge) => gauge.log_evidence(),
         }
     }
 
@@ -320,14 +378,17 @@ impl Compared {
             Self::Counts(counts) => counts.step,
             Self::Histogram(histogram) => *histogram.step(),
             Self::Shared(shared) => shared.step(),
+            Self::Values(values) => values.step(),
+            Self::Gauge(_) => Tally::default(),
         }
     }
 
     /// Whether it can vote for a step.
     pub(super) fn has_gate(&self) -> bool {
         match self {
-            Self::Counts(_) | Self::Histogram(_) => true,
-            Self::Shared(_) => false,
+            Self::Counts(_) | Self::Histogram(_) | Self::Values(_) => true,
+            // Levels are weak evidence, and vote against only; both arms together say nothing of the canary.
+            Self::Gauge(_) | Self::Shared(_) => false,
         }
     }
 

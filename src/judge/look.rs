@@ -5,11 +5,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Requests};
-use super::evidence::{CheckEvidence, Compared, Evidence};
+use super::evidence::{CheckEvidence, Compared, Evidence, value_margin};
+use super::gauge::{GaugeEvidence, Pair};
 use super::mixture::log_sum;
 use super::numbers::Numbers;
 use super::sample_ratio::Wrong;
 use super::shared::Together;
+use super::values::ValuesEvidence;
 use super::verdict::{Means, Remaining, Senseless, Thin, Uncompared, Verdict, What};
 use super::words::times;
 use super::{Criterion, LimitAction, Rules, planning};
@@ -252,6 +254,12 @@ impl Look<'_> {
                 let counts = told.map(|told| told.since.unwrap_or(told.life)).unwrap_or_default();
                 Harm { what, counts, means: None }
             }
+            Compared::Values(values) => {
+                Harm { what: What::Mean, counts: Counts::default(), means: means_of(values) }
+            }
+            Compared::Gauge(gauge) => {
+                Harm { what: What::Level, counts: Counts::default(), means: levels_of(gauge) }
+            }
             Compared::Shared(shared) => {
                 Harm { what: shared.what(), counts: shared.step().counts, means: None }
             }
@@ -363,6 +371,19 @@ impl Look<'_> {
                 let gate = histogram.gate(self.input).filter(|_| compares);
                 self.opening(&mut reading, evidence, gate, told.rate);
             }
+            Compared::Values(values) => {
+                reading.what = What::Mean;
+                reading.step = values.step().counts;
+                reading.means = means_of(values);
+                let ahead = self.input.ahead.first().filter(|_| compares);
+                reading.margin = ahead.map(|next| value_margin(*next));
+                reading.log_excluded =
+                    reading.margin.map(|margin| values.log_excluded(margin).unwrap_or(0.0));
+            }
+            Compared::Gauge(gauge) => {
+                reading.what = What::Level;
+                reading.means = levels_of(gauge);
+            }
             Compared::Shared(shared) => {
                 let together = shared.together();
                 reading.what = shared.what();
@@ -393,6 +414,21 @@ impl Look<'_> {
         let time = pace.and_then(|pace| Duration::try_from_secs_f64(requests / pace).ok());
         reading.remaining = requests.is_finite().then_some(Remaining { requests, time });
     }
+}
+
+fn means_of(values: &ValuesEvidence) -> Option<Means> {
+    let step = values.step().counts;
+    Some(Means {
+        canary: values.canary_mean()?,
+        baseline: values.baseline_mean()?,
+        canary_events: step.canary_requests,
+        baseline_events: step.baseline_requests,
+    })
+}
+
+fn levels_of(gauge: &GaugeEvidence) -> Option<Means> {
+    let (Pair { canary, baseline }, seen) = gauge.last()?;
+    Some(Means { canary, baseline, canary_events: seen, baseline_events: seen })
 }
 
 /// What a sentence about harm speaks of.

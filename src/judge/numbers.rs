@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Counts;
+use super::{Counts, Pair, Values};
 
 /// The numbers of one check in one look.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,37 +38,6 @@ pub struct Slower {
     pub baseline: u64,
 }
 
-/// One arm's events in a look: how many, their sum, the sum of their squares.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Moments {
-    pub events: u64,
-    pub sum: f64,
-    pub squares: f64,
-}
-
-/// Events of both arms over the same interval.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Values {
-    pub canary: Moments,
-    pub baseline: Moments,
-}
-
-/// Values of both arms at one instant (a scrape).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pair {
-    pub canary: f64,
-    pub baseline: f64,
-}
-
-/// Which direction is harm.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Worse {
-    #[default]
-    Higher,
-    Lower,
-}
-
 impl Histogram {
     /// The requests slower than the bound at `position` as counts.
     pub fn counts(&self, position: usize) -> Option<Counts> {
@@ -96,17 +65,6 @@ impl Histogram {
             || (0..self.slower.len()).any(|i| self.counts(i).is_none_or(|c| c.is_senseless()))
             || !self.slower.windows(2).all(falls)
             || self.slower.iter().any(|slower| !slower.than.is_finite())
-    }
-}
-
-impl Moments {
-    /// A sum without events, no number, or squares that no events could have.
-    pub(super) fn is_senseless(&self) -> bool {
-        let finite = self.sum.is_finite() && self.squares.is_finite();
-        let empty = self.events == 0 && (self.sum != 0.0 || self.squares != 0.0);
-        // Cauchy-Schwarz, with room for rounding.
-        let least = self.sum * self.sum / self.events.max(1) as f64;
-        !finite || empty || self.events > super::counts::MOST || self.squares < least * (1.0 - 1e-9)
     }
 }
 

@@ -15,8 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use super::before::{Amount, Before, Hour};
 use super::counts::{Counts, Tally};
+use super::gauge::Pair;
 use super::limits::Broken;
-use super::numbers::{Histogram, Moments, Numbers, Pair, Slower, Values};
+use super::numbers::{Histogram, Numbers, Slower};
+use super::values::{Moments, Values};
 use super::verdict::What;
 use super::{Criterion, Limit, LimitKind};
 

@@ -5,10 +5,13 @@ mod foreseen;
 mod latency;
 mod planned;
 mod reference;
+mod reference_kinds;
 mod shared;
 mod simulated;
+mod simulated_kinds;
 mod split;
 mod total;
+mod total_kinds;
 mod verdicts;
 mod world;
 

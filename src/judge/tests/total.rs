@@ -89,7 +89,7 @@ fn any_tolerance() -> impl Strategy<Value = Option<Tolerance>> {
 }
 
 /// Stored and loaded, bit for bit. A NaN or an infinity would become `null` and not come back.
-fn stored<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
+pub fn stored<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
     let text = serde_json::to_string(value).expect("writes");
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
 }

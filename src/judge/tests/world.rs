@@ -203,7 +203,7 @@ impl Chance {
         (0..clusters).map(|_| self.geometric(1.0 / size)).sum()
     }
 
-    fn normal(&mut self) -> f64 {
+    pub fn normal(&mut self) -> f64 {
         let (radius, angle) = (self.uniform(), self.uniform());
         (-2.0 * libm::log(radius)).sqrt() * libm::cos(std::f64::consts::TAU * angle)
     }
