@@ -37,13 +37,13 @@ const LEAST_MULTIPLE: f64 = 1.02;
 const SLOW: f64 = 0.01;
 
 /// What is remembered of a check of both arms together.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SharedEvidence {
     /// By the first numbers there were.
     what: Option<What>,
-    hour: Hour,
-    /// Whether the canary was looked at: the hour is over then.
-    frozen: bool,
+    /// Until the canary is looked at; then it is over, and this is what it was like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hour: Option<Hour>,
     before: Option<Before>,
     /// Since the weight in force last changed.
     step: Tally,
@@ -85,22 +85,31 @@ impl Together {
     }
 }
 
+impl Default for SharedEvidence {
+    fn default() -> Self {
+        Self {
+            what: None,
+            hour: Some(Hour::default()),
+            before: None,
+            step: Tally::default(),
+            now: Amount::default(),
+            watches: Vec::new(),
+        }
+    }
+}
+
 impl SharedEvidence {
     /// A look from before the shift.
     pub(super) fn learn(&mut self, numbers: &Numbers, lasting: Duration) {
-        if self.frozen {
-            return;
-        }
-        if let Some(look) = self.amount(numbers, lasting) {
-            self.hour.learn(&look);
+        let look = self.amount(numbers, lasting);
+        if let Some((hour, look)) = self.hour.as_mut().zip(look) {
+            hour.learn(&look);
         }
     }
 
     pub(super) fn take(&mut self, criterion: &Criterion, numbers: &Numbers, lasting: Duration) {
         let look = self.amount(numbers, lasting);
-        if !self.frozen {
-            self.frozen = true;
-            let hour = std::mem::take(&mut self.hour);
+        if let Some(hour) = self.hour.take() {
             self.before = self.what.and_then(|what| hour.before(what));
         }
         self.step.add(&self.counts(numbers), lasting);

@@ -3,6 +3,7 @@
 mod increments;
 mod invariants;
 mod laws;
+mod learning;
 mod looks;
 mod play;
 mod random;
