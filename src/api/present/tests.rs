@@ -7,7 +7,9 @@ use super::*;
 use crate::api::views::Group;
 use crate::domain::{Actor, Doubt, Generation, Side, Weight};
 use crate::engine::{Command, Event, Look, Memory, decide, initial};
-use crate::judge::{Counts, Judgement, Reading, Remaining, Thin, Verdict};
+use crate::judge::{
+    Amount, Before, Counts, Judgement, LimitAction, Reading, Remaining, Thin, Together, Verdict,
+};
 use crate::plan::{SourceFile, program, read};
 
 const PLAN: &str = "\
@@ -175,11 +177,16 @@ fn harm_in_both_arms_needs_a_person_and_blames_nobody() {
 
 #[test]
 fn both_arms_are_shown_beside_the_hour_before() {
-    let amount = |sum, of, minutes: u64| Amount { of, sum, lasting: Duration::from_secs(60 * minutes) };
+    let amount =
+        |sum, of, minutes: u64| Amount { of, sum, lasting: Duration::from_secs(60 * minutes) };
     let before = Before { seen: amount(120.0, 100_000.0, 60), most: 0.0014, dispersion: 1.2 };
     let told = |before, since| {
         let together = Together { before, now: amount(129.0, 100_000.0, 10), since };
-        let both = Reading { check: "whole-route".to_owned(), together: Some(together), ..reading([0; 4], None) };
+        let both = Reading {
+            check: "whole-route".to_owned(),
+            together: Some(together),
+            ..reading([0; 4], None)
+        };
         let mut tale = Tale::baking().judged(both, 0.0);
         tale.stored.memory.until = Some(START);
         let view = tale.view();
@@ -187,7 +194,8 @@ fn both_arms_are_shown_beside_the_hour_before() {
         let both = check.together.expect("of both arms");
         (both.now.unwrap_or_default(), both.before.unwrap_or_default(), both.text)
     };
-    let texts = |(now, before, text): (String, String, String)| format!("{now} | {before} | {text}");
+    let texts =
+        |(now, before, text): (String, String, String)| format!("{now} | {before} | {text}");
     assert_eq!(texts(told(Some(before), None)), "0.129 % fail | 0.12 % before | as before");
     let since = Some(amount(408.0, 100_000.0, 6));
     assert_eq!(
