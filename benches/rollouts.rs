@@ -18,7 +18,9 @@ use tidegate::metrics::{Config, Sources};
 use tidegate::plan::{Plan, Program, Route, RouteRef};
 use tidegate::scheduler::{Service, run};
 use tidegate::store::sqlite::SqliteStore;
-use tidegate::store::{NewRollout, PushBatch, PushedDelta, Started, Store};
+use tidegate::store::{
+    Counted, NewRollout, PushBatch, PushedCounter, PushedSeries, Started, Store,
+};
 use tidegate::traffic::Feed;
 
 mod common;
@@ -79,10 +81,12 @@ async fn start(store: &SqliteStore, program: &Program, number: usize) {
     let new =
         NewRollout { program, plan_revision: 1, state, memory, entry, at: now, may_queue: false };
     assert!(matches!(store.start(new).await.unwrap(), Started::New { .. }));
-    let seen = PushedDelta { requests: 1000, failures: 1 };
-    let counts = ["v412", "v413"].map(|arm| (arm.to_owned(), seen)).into();
-    let batch = PushBatch { route: name, batch: number.to_string(), counts, at: now };
-    assert!(store.push(&batch).await.unwrap());
+    let seen = [(PushedCounter::Requests, 1000.0), (PushedCounter::Failures, 1.0)]
+        .map(|(counter, value)| (PushedSeries::of(counter, None), value));
+    let counts = ["v412", "v413"].map(|arm| (arm.to_owned(), seen.clone().into())).into();
+    let batch =
+        PushBatch { route: name, batch: number.to_string(), counts, users: Vec::new(), at: now };
+    assert_eq!(store.push(&batch).await.unwrap(), Counted::New);
 }
 
 async fn watch(dir: &Path, seconds: u64) {

@@ -3,7 +3,7 @@
 #[path = "support/prometheus.rs"]
 mod prometheus;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -165,7 +165,7 @@ struct NothingPushed;
 
 #[async_trait::async_trait]
 impl Pushed for NothingPushed {
-    async fn pushed(&self, _: &Name) -> Result<Vec<PushedCount>, StoreError> {
+    async fn pushed(&self, _: &Name, _: &BTreeSet<String>) -> Result<Vec<PushedCount>, StoreError> {
         Ok(Vec::new())
     }
 }
@@ -264,6 +264,95 @@ async fn prometheus_counts_what_happened_through_births_and_restarts() {
 
     let lag = tally.sources.lag(&tally.asks);
     assert!((0.9..=1.1).contains(&lag.as_secs_f64()), "{lag:?} for a scrape a second");
+}
+
+/// Buckets of both arms (asks 0 and 1), and their queues (2 and 3).
+fn kinds() -> Vec<Ask> {
+    let source = SourceRef::Prometheus(name("default"));
+    let arms = [(Arm::Baseline, "v1"), (Arm::Canary, "v2")];
+    let buckets = arms.map(|(arm, label)| {
+        let selector = format!("h_bucket{{arm=\"{label}\"}}");
+        let from = From::Selector { source: source.clone(), selector };
+        Ask { check: 0, arm, counter: Counter::Buckets, from }
+    });
+    let levels = arms.map(|(arm, label)| {
+        let query = format!("sum(q{{arm=\"{label}\"}}) / 2");
+        let from = From::Expression { source: source.clone(), query };
+        Ask { check: 1, arm, counter: Counter::Level, from }
+    });
+    buckets.into_iter().chain(levels).collect()
+}
+
+fn serve_requests(app: &App, arm: &str, fast: f64, slow: f64) {
+    app.add(&format!("h_bucket{{arm=\"{arm}\",le=\"0.1\"}}"), fast);
+    app.add(&format!("h_bucket{{arm=\"{arm}\",le=\"1\"}}"), fast + slow);
+    app.add(&format!("h_bucket{{arm=\"{arm}\",le=\"+Inf\"}}"), fast + slow);
+}
+
+/// The newest value of each bucket of the canary, by bound.
+fn newest(answer: &Answer) -> Vec<(f64, f64)> {
+    let canary = answer.series.iter().filter(|s| s.ask == 1);
+    let newest = canary.filter_map(|s| Some((s.bound?, s.points.last()?.value)));
+    let mut newest: Vec<_> = newest.collect();
+    newest.sort_by(|a, b| a.0.total_cmp(&b.0));
+    newest
+}
+
+/// Asks again until it is so.
+async fn until_some<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let mut again = tokio::time::interval(Duration::from_millis(250));
+    let asking = async {
+        loop {
+            again.tick().await;
+            if let Some(told) = ask().await {
+                return told;
+            }
+        }
+    };
+    tokio::time::timeout(ARRIVES_WITHIN, asking).await.expect("an answer in time")
+}
+
+#[tokio::test]
+async fn prometheus_tells_buckets_levels_and_what_was_before() {
+    let (app, address) = App::start().await;
+    for arm in ["v1", "v2"] {
+        serve_requests(&app, arm, 90.0, 10.0);
+        app.add(&format!("q{{arm=\"{arm}\",pod=\"a\"}}"), 3.0);
+        app.add(&format!("q{{arm=\"{arm}\",pod=\"b\"}}"), 4.0);
+    }
+    install_crypto();
+    let prometheus = Prometheus::start(&[address.to_string()], Duration::from_secs(1)).await;
+    let (sources, asks) = (sources(&prometheus.url(), Vec::new()), kinds());
+    let now = || SystemClock::default().wall();
+    let first = until_some(async || {
+        let answer = sources.read(&asks, None, now()).await;
+        let waits = answer.troubles.iter().all(|t| t.kind == TroubleKind::Stale);
+        assert!(waits, "{answer:?}");
+        answer.troubles.is_empty().then_some(answer)
+    })
+    .await;
+    assert_eq!(newest(&first), [(0.1, 90.0), (1.0, 100.0), (f64::INFINITY, 100.0)]);
+    let levels: Vec<f64> =
+        first.series.iter().filter(|s| s.ask > 1).map(|s| s.points[0].value).collect();
+    assert_eq!(levels, [3.5, 3.5]);
+
+    serve_requests(&app, "v2", 1.0, 7.0);
+    until_some(async || {
+        let answer = sources.read(&asks, Some(first.until), now()).await;
+        let expect = [(0.1, 91.0), (1.0, 108.0), (f64::INFINITY, 108.0)];
+        (newest(&answer) == expect).then_some(())
+    })
+    .await;
+
+    // Looks of a second: the ones before the requests and the ones after.
+    let before = until_some(async || {
+        let before = sources.history(&asks[..2], now(), 20, Duration::from_secs(1)).await;
+        let all: Vec<f64> = before.iter().filter_map(|a| Some(newest(a).last()?.1)).collect();
+        let both = all.contains(&100.0) && all.ends_with(&[108.0, 108.0]);
+        both.then_some(all)
+    })
+    .await;
+    assert!(before.is_sorted(), "{before:?}");
 }
 
 #[tokio::test]

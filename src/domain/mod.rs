@@ -13,7 +13,7 @@ mod weight;
 pub use actor::{Actor, ActorKind};
 pub use name::{Name, NameError, RolloutName};
 pub use reason::{Doubt, Reason, reasoned};
-pub use segment::Segment;
+pub use segment::{Override, Segment};
 pub use time::{Timestamp, human, parse_duration};
 pub use weight::{Share, Weight, WeightError};
 

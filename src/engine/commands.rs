@@ -97,11 +97,19 @@ impl Draft<'_> {
         }
     }
 
-    /// The hand's split is over: the wish is sent again, and its bake earned anew.
-    fn send_again(&mut self) {
+    /// Another split of the same weight: a hand's is over, or a segment is cut. Its bake is earned anew.
+    pub(super) fn send_again(&mut self) {
         self.wish(self.next.wish.weight);
-        if let Phase::Baking { step, next, .. } = self.next.phase {
-            self.next.phase = Phase::Shifting { step, next, since: self.now };
+        let going = match &mut self.next.phase {
+            Phase::Paused { was, .. } => was.as_mut(),
+            phase => phase,
+        };
+        match going {
+            &mut (Phase::Baking { step, next, .. } | Phase::Shifting { step, next, .. }) => {
+                *going = Phase::Shifting { step, next, since: self.now };
+            }
+            Phase::Finishing { since } => *since = self.now,
+            _ => {}
         }
     }
 

@@ -1,19 +1,20 @@
-//! Differences of cumulative counters, with what restarts and births do to them.
+//! Differences of cumulative counters, with what restarts and births do to them; levels as they stand.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::buckets::{Group, Rises, groups};
 use super::look::{Memory, Seen};
 use super::sample::{Answer, Ask, Counter, Point, Series};
+use super::sums::{Sums, nothing};
 use crate::domain::{Arm, Generation, Timestamp};
-use crate::judge::Counts;
+use crate::judge::Numbers;
 
 /// Series remembered per rollout. A quiet one must not be forgotten: seen again, it would look newly born.
 const REMEMBERED: usize = 4096;
 
 /// Adds up what every series rose by, and remembers where it stands. `now`: the split in force.
 ///
-/// The four counters of a check stand still together where one of them has no answer, so that the look that ends the gap
+/// The counters of a check stand still together where one of them has no answer, so that the look that ends the gap
 /// covers it for both arms alike, as a restart of ours does; across a change of weight it counts nothing.
 pub(super) fn take_increments(
     memory: &mut Memory,
@@ -21,34 +22,168 @@ pub(super) fn take_increments(
     answer: &Answer,
     now: Generation,
 ) -> Seen {
+    let buckets = Buckets::of(asks, answer);
+    let mut spoilt = spoilt(asks, answer);
+    spoilt.extend(&buckets.senseless);
     let known = known_origins(&memory.last, asks);
-    let spoilt = spoilt(asks, answer);
     let stood = memory.until.map(|_| memory.generation);
-    let mut sums = vec![0.0; asks.len()];
-    let mut torn = memory.behind.keys().any(|check| !spoilt.contains(check));
-    let mut began = false;
+    let mut seen = Tally::new(asks, spoilt, known);
+    seen.torn = memory.behind.keys().any(|check| !seen.spoilt.contains(check));
     for series in &answer.series {
-        let Some(ask) = asks.get(series.ask).filter(|ask| !spoilt.contains(&ask.check)) else {
-            continue;
-        };
-        let born = known.contains(&(ask.check, series.origin().to_owned()));
-        began |= !known.iter().any(|(check, _)| *check == ask.check);
-        let rise = rise(&mut memory.last, series, born);
-        torn |= rise.restarted;
-        sums[series.ask] += rise.by;
+        seen.series(&mut memory.last, series);
+    }
+    for (ask, groups) in &buckets.groups {
+        groups.iter().for_each(|group| seen.group(&mut memory.last, *ask, group));
     }
     forget(&mut memory.last);
-    let mut checks = counts(asks, &sums);
-    for (check, counts) in checks.iter_mut().enumerate() {
-        if spoilt.contains(&check) {
-            memory.behind.entry(check).or_insert(stood);
-            *counts = None;
+    let mut checks = seen.numbers();
+    for (check, numbers) in checks.iter_mut().enumerate() {
+        if seen.spoilt.contains(&check) {
+            *numbers = None;
+            // A level stands nowhere.
+            if !seen.is_level(check) {
+                memory.behind.entry(check).or_insert(stood);
+            }
         } else if memory.behind.remove(&check).is_some_and(|then| then != Some(now)) {
-            *counts = Some(Counts::default());
-            began = true;
+            *numbers = numbers.take().map(nothing);
+            seen.began = true;
         }
     }
-    Seen { checks, torn, began }
+    Seen { checks, torn: seen.torn, began: seen.began }
+}
+
+/// The histograms of every ask for buckets.
+struct Buckets<'a> {
+    groups: Vec<(usize, Vec<Group<'a>>)>,
+    /// Checks with a series that is no bucket, or a histogram that does not count all.
+    senseless: BTreeSet<usize>,
+}
+
+impl<'a> Buckets<'a> {
+    fn of(asks: &[Ask], answer: &'a Answer) -> Self {
+        let mut by_ask = BTreeMap::<usize, Vec<&Series>>::new();
+        let is_bucket =
+            |s: &&Series| asks.get(s.ask).is_some_and(|a| a.counter == Counter::Buckets);
+        for series in answer.series.iter().filter(is_bucket) {
+            by_ask.entry(series.ask).or_default().push(series);
+        }
+        let mut all = Self { groups: Vec::new(), senseless: BTreeSet::new() };
+        for (ask, series) in by_ask {
+            match groups(&series) {
+                Some(groups) => all.groups.push((ask, groups)),
+                None => _ = all.senseless.insert(asks[ask].check),
+            }
+        }
+        all
+    }
+}
+
+/// What the series of a look come to, by ask.
+struct Tally<'a> {
+    asks: &'a [Ask],
+    sums: Vec<f64>,
+    rises: Vec<Rises>,
+    /// `None`: no series, or several.
+    levels: Vec<Option<f64>>,
+    spoilt: BTreeSet<usize>,
+    /// What was read before, by check.
+    known: BTreeSet<(usize, String)>,
+    torn: bool,
+    began: bool,
+}
+
+impl<'a> Tally<'a> {
+    fn new(asks: &'a [Ask], spoilt: BTreeSet<usize>, known: BTreeSet<(usize, String)>) -> Self {
+        Self {
+            asks,
+            sums: vec![0.0; asks.len()],
+            rises: asks.iter().map(|_| Rises::default()).collect(),
+            levels: vec![None; asks.len()],
+            spoilt,
+            known,
+            torn: false,
+            began: false,
+        }
+    }
+
+    /// The ask of a series, unless its check is spoilt.
+    fn ask(&self, ask: usize) -> Option<&'a Ask> {
+        self.asks.get(ask).filter(|ask| !self.spoilt.contains(&ask.check))
+    }
+
+    /// Any series but a bucket, which counts beside the others of its histogram.
+    fn series(&mut self, last: &mut BTreeMap<String, Point>, series: &Series) {
+        let Some(ask) = self.ask(series.ask) else { return };
+        match ask.counter {
+            Counter::Buckets => {}
+            Counter::Level => self.level(series),
+            Counter::Requests
+            | Counter::Failures
+            | Counter::Events
+            | Counter::Sum
+            | Counter::Squares => {
+                let born = self.is_born(ask.check, series.origin());
+                let rise = rise(last, series, born);
+                self.torn |= rise.restarted;
+                self.sums[series.ask] += rise.by;
+            }
+        }
+    }
+
+    fn group(&mut self, last: &mut BTreeMap<String, Point>, ask: usize, group: &Group<'_>) {
+        let Some(check) = self.ask(ask).map(|ask| ask.check) else { return };
+        let born = self.is_born(check, group.origin());
+        self.rises[ask].add(last, ask, group, born);
+        self.torn |= self.rises[ask].restarted;
+    }
+
+    /// The newest; of several nobody knows which is meant.
+    fn level(&mut self, series: &Series) {
+        let value = series.points.last().map(|p| p.value).filter(|v| v.is_finite());
+        let level = &mut self.levels[series.ask];
+        *level = if level.is_none() { value } else { Some(f64::NAN) };
+    }
+
+    /// Whether a series that was never read begins at zero: its origin was read before.
+    fn is_born(&mut self, check: usize, origin: &str) -> bool {
+        let of_check = (check, String::new())..(check + 1, String::new());
+        self.began |= self.known.range(of_check).next().is_none();
+        self.known.contains(&(check, origin.to_owned()))
+    }
+
+    fn is_level(&self, check: usize) -> bool {
+        self.asks.iter().any(|ask| ask.check == check && ask.counter == Counter::Level)
+    }
+
+    fn numbers(&self) -> Vec<Option<Numbers>> {
+        let checks = self.asks.iter().map(|a| a.check + 1).max().unwrap_or(0);
+        let mut all: Vec<Sums<'_>> = (0..checks).map(|_| Sums::default()).collect();
+        for (position, ask) in self.asks.iter().enumerate() {
+            let arm = match ask.arm {
+                Arm::Canary => &mut all[ask.check].canary,
+                Arm::Baseline => &mut all[ask.check].baseline,
+            };
+            let sum = self.sums[position];
+            let place = match ask.counter {
+                Counter::Requests => &mut arm.requests,
+                Counter::Failures => &mut arm.failures,
+                Counter::Events => &mut arm.events,
+                Counter::Sum => &mut arm.sum,
+                Counter::Squares => &mut arm.squares,
+                Counter::Buckets => {
+                    arm.rises = Some(&self.rises[position]);
+                    continue;
+                }
+                Counter::Level => {
+                    let level = self.levels[position].filter(|level| level.is_finite());
+                    arm.level = Some(level);
+                    continue;
+                }
+            };
+            *place = Some(sum);
+        }
+        all.iter().map(Sums::numbers).collect()
+    }
 }
 
 /// The checks that a trouble leaves without a whole answer.
@@ -108,29 +243,4 @@ fn forget(last: &mut BTreeMap<String, Point>) {
     seen.sort_unstable();
     let keep_from = seen[seen.len() - REMEMBERED];
     last.retain(|_, point| point.at >= keep_from);
-}
-
-fn counts(asks: &[Ask], sums: &[f64]) -> Vec<Option<Counts>> {
-    let checks = asks.iter().map(|a| a.check + 1).max().unwrap_or(0);
-    let mut all = vec![Counts::default(); checks];
-    for (ask, sum) in asks.iter().zip(sums) {
-        // Counters are whole numbers, but for sums of floats in a source: the nearest whole one is meant.
-        let whole = sum.round().max(0.0) as u64;
-        let counts = &mut all[ask.check];
-        match (ask.arm, ask.counter) {
-            (Arm::Canary, Counter::Requests) => counts.canary_requests = whole,
-            (Arm::Canary, Counter::Failures) => counts.canary_failures = whole,
-            (Arm::Baseline, Counter::Requests) => counts.baseline_requests = whole,
-            (Arm::Baseline, Counter::Failures) => counts.baseline_failures = whole,
-            (
-                _,
-                Counter::Buckets
-                | Counter::Events
-                | Counter::Sum
-                | Counter::Squares
-                | Counter::Level,
-            ) => {}
-        }
-    }
-    all.into_iter().map(Some).collect()
 }

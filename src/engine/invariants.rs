@@ -19,6 +19,7 @@ pub fn invariants(program: &Program, before: &State, event: &Event, after: &Stat
         bake_is_earned(program, before, event, after),
         steps_back(before, event, after),
         ends_stay(before, after),
+        cuts_stay(before, after),
     ];
     checks.into_iter().flatten().collect()
 }
@@ -214,4 +215,18 @@ fn ends_stay(before: &State, after: &State) -> Option<String> {
         _ => true,
     };
     broken(stays, "an ended rollout moved")
+}
+
+fn cuts_stay(before: &State, after: &State) -> Option<String> {
+    let (old, new) = (&before.cuts, &after.cuts);
+    let cut = new.len() > old.len();
+    let fenced = new.last().is_some_and(|c| c.since == after.wish.generation)
+        && after.wish.generation > before.wish.generation;
+    broken(new.starts_with(old), "L11: a segment that was cut came back")
+        .or_else(|| broken(new.len() <= 1, "L11: a second segment was cut alone"))
+        .or_else(|| broken(!cut || fenced, "L5: a segment was cut under an old generation"))
+        .or_else(|| {
+            let kept = before.wish.weight == after.wish.weight;
+            broken(!cut || kept, "L3: the others' share changed with a cut")
+        })
 }

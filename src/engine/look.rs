@@ -6,13 +6,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::apart::{leave_out, not_heeded};
 use super::criteria::{criteria, rules};
 use super::increments::take_increments;
-use super::sample::{Answer, Ask, Counter, From, Point, Pushed};
+use super::sample::{Answer, Ask, Point};
 use super::state::{Finding, Look, State};
-use crate::domain::{Arm, Generation, Timestamp, Weight};
-use crate::judge::{self, Counts, Evidence, Judgement, LookInput, Requests, Verdict, planning};
-use crate::plan::{Check, Count, Numbers, Of, Program, SourceRef, Splitter, arm_query};
+use crate::domain::{Generation, Timestamp, Weight};
+use crate::judge::{self, Evidence, Judgement, LookInput, Verdict, planning};
+use crate::plan::{Check, Numbers, Of, Program, Splitter};
 
 /// Looks dropped after the canary first gets traffic: cold caches are no regression.
 const DROPPED_LOOKS: u64 = 2;
@@ -85,62 +86,6 @@ impl Memory {
 /// What the baselines of a route's checks taught in its last rollout, by check.
 pub type Learned = BTreeMap<String, judge::Baseline>;
 
-/// Every counter a look of this rollout needs.
-pub fn asks(program: &Program) -> Vec<Ask> {
-    let mut asks = Vec::new();
-    for (check, c) in program.plan.checks.iter().enumerate() {
-        for arm in [Arm::Canary, Arm::Baseline] {
-            for counter in [Counter::Requests, Counter::Failures] {
-                if let Some(from) = from(program, c, arm, counter) {
-                    asks.push(Ask { check, arm, counter, from });
-                }
-            }
-        }
-    }
-    asks
-}
-
-fn from(program: &Program, check: &Check, arm: Arm, counter: Counter) -> Option<From> {
-    let label = match arm {
-        Arm::Canary => &program.canary,
-        Arm::Baseline => &program.baseline,
-    };
-    let route = &program.route;
-    let selector = |source: &SourceRef, failures: &str, requests: &str| {
-        let query = if counter == Counter::Failures { failures } else { requests };
-        let selector = arm_query(query, &route.arm.label, label);
-        From::Selector { source: source.clone(), selector }
-    };
-    let count = match &check.numbers {
-        Numbers::Push => &Count::Push,
-        Numbers::Counters { source, failures, requests } => {
-            return Some(selector(source, failures, requests));
-        }
-        Numbers::Route => route.count.as_ref()?,
-        Numbers::Histogram { .. }
-        | Numbers::Latency
-        | Numbers::Values { .. }
-        | Numbers::Gauge { .. } => return None,
-    };
-    Some(match count {
-        Count::Push => From::Pushed {
-            route: route.name.clone(),
-            arm: label.clone(),
-            what: Pushed::Requests,
-            segment: None,
-        },
-        Count::Queries { source, failures, requests } => selector(source, failures, requests),
-        Count::Haproxy => {
-            let Splitter::Haproxy { sides, .. } = &route.split else { return None };
-            let side = match arm {
-                Arm::Canary => program.canary_side,
-                Arm::Baseline => program.canary_side.other(),
-            };
-            From::Haproxy { route: route.name.clone(), backend: sides[side.index()].clone() }
-        }
-    })
-}
-
 /// Takes an answer in. `lasting`: monotonic time since the read before, zero after a restart; `lag`: how long the
 /// numbers trail a change of weight. Without a look where there is no canary to look at yet, or the look is dropped.
 pub fn weigh(
@@ -198,18 +143,18 @@ pub fn learn(program: &Program, memory: &Memory, asks: &[Ask], answers: &[Answer
 }
 
 /// One look at the baseline alone; `lasting`: what it covers, in the sources' time.
-fn learn_look(evidence: &mut Evidence, checks: &[Option<Counts>], lasting: Duration) {
-    for (check, counts) in checks.iter().enumerate() {
-        if let Some(counts) = counts {
-            evidence.learn_over(check, &judge::Numbers::from(*counts), lasting);
+fn learn_look(evidence: &mut Evidence, checks: &[Option<judge::Numbers>], lasting: Duration) {
+    for (check, numbers) in checks.iter().enumerate() {
+        if let Some(numbers) = numbers {
+            evidence.learn_over(check, numbers, lasting);
         }
     }
 }
 
-/// Counts of every check in one look, `None` where a source could not say.
+/// The numbers of every check in one look, `None` where a source could not say.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Seen {
-    pub(super) checks: Vec<Option<Counts>>,
+    pub(super) checks: Vec<Option<judge::Numbers>>,
     /// A counter started anew or stood still for a while: requests are missing or from before, so the arms' shares say
     /// nothing.
     pub(super) torn: bool,
@@ -228,7 +173,7 @@ struct Scene<'a> {
 
 impl Scene<'_> {
     /// Nobody is on the canary: the baseline's looks teach how its failures cluster.
-    fn learn(&self, next: &mut Memory, checks: &[Option<Counts>]) {
+    fn learn(&self, next: &mut Memory, checks: &[Option<judge::Numbers>]) {
         if let Some(until) = self.memory.until {
             learn_look(&mut next.evidence, checks, self.answer.until.since(until));
         }
@@ -263,6 +208,8 @@ impl Scene<'_> {
             input.harm = self.harm(next);
             input.ahead = self.ahead();
         }
+        let not_heeded = not_heeded(self.program, self.state, &input.checks).filter(|_| settled);
+        leave_out(self.program, self.state, self.route_check(), &mut criteria, &mut input);
         let rules = rules(self.program);
         let (evidence, mut judgement) = judge::look(&rules, &criteria, &next.evidence, &input);
         // Sticky users come with more requests than one: their split is right even where the requests' is off.
@@ -272,7 +219,13 @@ impl Scene<'_> {
             judgement = judge::look(&rules, &criteria, &next.evidence, &input).1;
         }
         next.evidence = evidence;
-        let finding = self.finding(&judgement, warming);
+        let finding = match (self.finding(&judgement, warming), not_heeded) {
+            (
+                Finding::Pass { .. } | Finding::Thin { .. } | Finding::Unjudged { .. },
+                Some(sentence),
+            ) => Finding::Mismatch { sentence },
+            (finding, _) => finding,
+        };
         let earning = settled && !warming;
         let earns = |time| if earning { time } else { Duration::ZERO };
         next.picture.add(self.answer.until, &judgement);
@@ -295,9 +248,8 @@ impl Scene<'_> {
     fn input(&self, seen: Seen, settled: bool) -> LookInput {
         let weight = self.state.wish.weight;
         let observed = matches!(self.program.route.split, Splitter::Observe);
-        let requests =
-            |c: Counts| Requests { canary: c.canary_requests, baseline: c.baseline_requests };
-        let split = seen.checks.get(self.route_check()).copied().flatten().map(requests);
+        let split = seen.checks.get(self.route_check()).and_then(Option::as_ref);
+        let split = split.and_then(judge::Numbers::counts).map(judge::Counts::requests);
         LookInput {
             weight,
             control: weight < Weight::FULL,
@@ -305,11 +257,7 @@ impl Scene<'_> {
             harm: 0.0,
             ahead: Vec::new(),
             lasting: self.lasting + self.waited(),
-            checks: seen
-                .checks
-                .into_iter()
-                .map(|counts| counts.map(judge::Numbers::from))
-                .collect(),
+            checks: seen.checks,
             split: split.filter(|_| settled && !observed && !seen.torn),
             // Our flags hash the user, a program the unit, and HAProxy, set up as we print it, the session.
             sticky: !observed,

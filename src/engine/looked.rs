@@ -18,10 +18,9 @@ impl Draft<'_> {
                 let because =
                     Reason::Regression { check: check.clone(), sentence: sentence.clone() };
                 match self.program.plan.on_regression {
-                    OnRegression::Revert => self.revert(because, Actor::judge(), Latch::Revert),
                     OnRegression::Pause => self.pause(because, Actor::judge()),
-                    OnRegression::RevertSegment => {
-                        self.revert(because, Actor::judge(), Latch::Revert)
+                    OnRegression::Revert | OnRegression::RevertSegment => {
+                        self.harmed(check, because);
                     }
                 }
             }
@@ -32,7 +31,7 @@ impl Draft<'_> {
                     false => Reason::Regression { check: check.clone(), sentence },
                 };
                 match then {
-                    LimitAction::Revert => self.revert(because, Actor::judge(), Latch::Revert),
+                    LimitAction::Revert => self.harmed(&check, because),
                     LimitAction::Pause => self.pause(because, Actor::judge()),
                     LimitAction::StepBack => self.step_back(because, check),
                 }

@@ -3,8 +3,12 @@
 //! Owns: (program, state, event, now) -> next state, journal entries, effects; the laws; samples -> look.
 //! Does not: read clocks, wait, call anybody, or store. All of it is pure and total.
 
+mod apart;
+mod asks;
+mod buckets;
 mod commands;
 mod criteria;
+mod cuts;
 mod draft;
 mod due;
 mod increments;
@@ -16,19 +20,24 @@ mod start;
 mod state;
 mod step_back;
 mod steps;
+mod sums;
 mod transition;
 
 #[cfg(test)]
 mod tests;
 
+pub use asks::asks;
 pub use criteria::{criteria, rules};
+pub use cuts::overrides;
 pub use due::due;
 pub use invariants::invariants;
-pub use look::{Learned, Memory, asks, learn, weigh};
-pub use sample::{Answer, Ask, Counter, From, Point, Pushed, Series, Trouble, TroubleKind};
+pub use look::{Learned, Memory, learn, weigh};
+pub use sample::{
+    Answer, Ask, Counter, From, Point, Pushed, Series, Trouble, TroubleKind, histogram_key,
+};
 pub use start::initial;
 pub use state::{
-    Command, Effect, Entry, Event, Finding, Latch, Look, Phase, State, SteppedBack, Transition,
-    Wish,
+    Command, Cut, Effect, Entry, Event, Finding, Latch, Look, Phase, State, SteppedBack,
+    Transition, Wish,
 };
 pub use transition::{decide, transition};

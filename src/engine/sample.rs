@@ -87,6 +87,24 @@ impl Series {
     pub fn origin(&self) -> &str {
         self.key.split_once(' ').map_or("", |(origin, _)| origin)
     }
+
+    /// The histogram a bucket is of.
+    pub fn histogram(&self) -> String {
+        histogram_key(&self.key)
+    }
+}
+
+/// A bucket's key without its `le="…"`: what the buckets of one histogram have in common.
+pub fn histogram_key(bucket: &str) -> String {
+    for (at, found) in bucket.match_indices("le=\"") {
+        let begins = bucket[..at].ends_with(['{', ',']);
+        // A label's value may look like this too, but for the number.
+        let Some((bound, rest)) = bucket[at + found.len()..].split_once('"') else { continue };
+        if begins && bound.parse::<f64>().is_ok() {
+            return format!("{}{}", &bucket[..at], rest.trim_start_matches(','));
+        }
+    }
+    bucket.to_owned()
 }
 
 /// The answer of all sources to one look.
@@ -133,4 +151,23 @@ pub enum TroubleKind {
     ClockSkew,
     /// Nobody has reported where to read.
     NoInstance,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_of_one_histogram_share_a_key() {
+        let rows = [
+            ("p t_bucket{le=\"0.5\"}", "p t_bucket{}"),
+            ("p t_bucket{a=\"x\",le=\"+Inf\",z=\"y\"}", "p t_bucket{a=\"x\",z=\"y\"}"),
+            ("p t{a=\"x,le=\",le=\"1\"}", "p t{a=\"x,le=\",}"),
+            ("p t{tile=\"1\"}", "p t{tile=\"1\"}"),
+            ("p t", "p t"),
+        ];
+        for (key, expect) in rows {
+            assert_eq!(histogram_key(key), expect, "{key}");
+        }
+    }
 }

@@ -27,5 +27,6 @@ pub fn initial(by: Actor, begins_at: usize, now: Timestamp) -> State {
         journalled_at: now,
         stepped_back: None,
         swapped: false,
+        cuts: Vec::new(),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Actor, Doubt, Generation, Reason, RolloutName, Timestamp, Weight};
+use crate::domain::{Actor, Doubt, Generation, Reason, RolloutName, Segment, Timestamp, Weight};
 use crate::judge::LimitAction;
 
 /// Everything a rollout is, besides its program and its evidence.
@@ -44,6 +44,19 @@ pub struct State {
     pub stepped_back: Option<SteppedBack>,
     /// Whether the sides are swapped: it completed, and has not been taken back.
     pub swapped: bool,
+    /// Segments that were worse and went back alone. Only grows: none gets this canary again.
+    #[serde(default)]
+    pub cuts: Vec<Cut>,
+}
+
+/// A segment that is kept on the baseline while the others go on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cut {
+    pub segment: Segment,
+    pub at: Timestamp,
+    /// The first split without it.
+    pub since: Generation,
+    pub because: Reason,
 }
 
 /// Both arms were worse than before the shift, and the weight was lowered to see whether that recedes.
@@ -209,6 +222,10 @@ pub enum Event {
     HookAnswered {
         step: usize,
         answer: Result<String, String>,
+    },
+    /// A source could not tell what was before: the rollout goes on without. `detail`: which, and why.
+    NoHistory {
+        detail: String,
     },
     /// `after_revert` was called; decides nothing.
     AfterRevertAnswered {

@@ -21,6 +21,10 @@ impl Draft<'_> {
             format!("the route is free: {} → {}", self.program.baseline, self.program.canary);
         self.note("began", Actor::engine(), text);
         self.enter(self.next.begins_at);
+        // What the rollout before left behind, a segment that was cut, ends with its split, whatever comes first.
+        if self.next.wish.generation == generation {
+            self.wish(Weight::ZERO);
+        }
     }
 
     /// Takes a step that was not taken before, or waits until it may be.
@@ -85,11 +89,15 @@ impl Draft<'_> {
     pub(super) fn completed(&mut self) {
         let return_until = self.now.plus(self.program.plan.return_within);
         self.next.phase = Phase::Completed { at: self.now, return_until };
-        let canary = &self.program.canary;
-        let text = if self.observed() {
-            format!("observed only: we would have given everybody {canary}")
-        } else {
-            format!("everybody is on {canary}")
+        let (canary, cut) = (&self.program.canary, self.cut_names());
+        let text = match &cut {
+            _ if self.observed() => {
+                format!("observed only: we would have given everybody {canary}")
+            }
+            Some(cut) => {
+                format!("everybody but {cut} is on {canary}; the next rollout puts them on it too")
+            }
+            None => format!("everybody is on {canary}"),
         };
         if self.next.wish.weight == Weight::FULL {
             self.next.swapped = true;
@@ -97,7 +105,7 @@ impl Draft<'_> {
         }
         self.note("completed", Actor::engine(), &text);
         self.effect(Effect::ReleaseRoute);
-        self.notify(format!("completed: {text}"), false);
+        self.notify(format!("completed: {text}"), cut.is_some());
     }
 
     /// Whether a raise may happen now; outside the plan's window it waits instead.
@@ -153,13 +161,13 @@ impl Draft<'_> {
                     self.in_force(since);
                 }
                 Phase::Finishing { since } => self.in_force(since),
-                _ => {}
+                _ => self.cut_confirmed(),
             },
             Phase::Finishing { since } => {
                 self.in_force(since);
                 self.completed();
             }
-            _ => {}
+            _ => self.cut_confirmed(),
         }
     }
 
@@ -167,9 +175,12 @@ impl Draft<'_> {
         Phase::Baking { step, next, earned: Duration::ZERO, since: self.now }
     }
 
-    fn in_force(&mut self, since: Timestamp) {
+    pub(super) fn in_force(&mut self, since: Timestamp) {
         let took = self.now.since(since);
-        let weight = self.next.wish.weight;
+        let mut weight = self.next.wish.weight.to_string();
+        if let Some(cut) = self.cut_names() {
+            weight.push_str(&format!(" without {cut}"));
+        }
         let text = if self.observed() {
             format!("{weight} is what we would have sent; nobody was moved")
         } else {

@@ -8,4 +8,4 @@ mod bucket;
 mod evaluate;
 
 pub use bucket::{HASH, bucket};
-pub use evaluate::{Answer, Split, Why, evaluate};
+pub use evaluate::{Answer, Split, Why, evaluate, own_share};

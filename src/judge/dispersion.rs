@@ -5,15 +5,21 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Pseudo-looks of the prior: without history the evidence is divided by about 1.9 at first.
+/// Pseudo-comparisons of the prior: without history the evidence is divided by about 1.9 at first.
 const PRIOR_SQUARES: f64 = 12.0;
 const PRIOR_PAIRS: f64 = 8.0;
 /// Pseudo-counts of the rate: half a failure in 500 requests.
 const PRIOR_FAILURES: f64 = 0.5;
 const PRIOR_REQUESTS: f64 = 500.0;
+/// Neighbouring blocks that are compared with each other before a new group begins: the longer, the more a block
+/// tells, and the more of a moving base rate is taken for dispersion.
+const GROUP_BLOCKS: u32 = 5;
+/// Standard errors that the dispersion may be above 1 and still be called chance; in between, to twice as many, it
+/// comes in by degrees.
+const SLACK: f64 = 1.5;
 /// Looks are joined until a block should hold this many failures: pairs of thin looks would hardly ever have two.
 const BLOCK_FAILURES: f64 = 1.0;
-/// One pair counts at most this much, so that a single outage does not blind the judge.
+/// One comparison counts at most this much, so that a single outage does not blind the judge.
 const CLIP: f64 = 30.0;
 /// Above this dispersion the clip widens with it.
 const CLIP_WIDENS: f64 = 2.5;
@@ -27,21 +33,31 @@ pub struct Baseline {
     requests: f64,
     failures: f64,
     squares: f64,
+    /// Comparisons: degrees of freedom of the sum of squares.
     pairs: f64,
     /// Requests and failures of the looks being joined to one block.
     filling: (f64, f64),
-    /// A block that waits for its neighbour.
+    /// Requests and failures of the group so far, which waits for its next block.
     waiting: Option<(f64, f64)>,
+    /// Blocks in the group.
+    #[serde(default)]
+    joined: u32,
 }
 
 /// The dispersion after `pairs` pairs of blocks of independent failures, whose squares are 1 on average.
 pub(super) fn planned_dispersion(pairs: f64) -> f64 {
-    safe(PRIOR_SQUARES + pairs, PRIOR_PAIRS + pairs)
+    divisor(PRIOR_SQUARES + pairs, PRIOR_PAIRS + pairs)
 }
 
-fn safe(squares: f64, pairs: f64) -> f64 {
-    let spread = 1.0 + 0.5 * (2.0 / pairs).sqrt();
-    (squares / pairs * spread).max(1.0)
+/// With half a standard error to the safe side.
+///
+/// What was seen may differ from 1 by chance, and dividing by that would cost every rollout whose failures are
+/// independent: such a little is taken for 1. The prior is no observation and gets no such slack.
+fn divisor(squares: f64, pairs: f64) -> f64 {
+    let error = (2.0 / pairs).sqrt();
+    let safe = squares / pairs * (1.0 + 0.5 * error);
+    let slack = SLACK * error * (1.0 - PRIOR_PAIRS / pairs);
+    safe.min(1.0 + 2.0 * (safe - 1.0 - slack)).max(1.0)
 }
 
 impl Default for Baseline {
@@ -53,6 +69,7 @@ impl Default for Baseline {
             pairs: PRIOR_PAIRS,
             filling: (0.0, 0.0),
             waiting: None,
+            joined: 0,
         }
     }
 }
@@ -81,9 +98,9 @@ impl Baseline {
         (self.requests, self.failures)
     }
 
-    /// What the log evidence is divided by; at least 1, with half a standard error to the safe side.
+    /// What the log evidence is divided by; at least 1.
     pub fn dispersion(&self) -> f64 {
-        safe(self.squares, self.pairs)
+        divisor(self.squares, self.pairs)
     }
 
     /// Takes one look of the baseline in. Nothing to learn from a look without requests or with more failures than them.
@@ -103,22 +120,29 @@ impl Baseline {
 
     fn close_block(&mut self) {
         let block = std::mem::take(&mut self.filling);
-        match self.waiting.take() {
-            None => self.waiting = Some(block),
-            Some(earlier) => self.compare(earlier, block),
-        }
+        let (group, joined) = match self.waiting.take() {
+            None => (block, 1),
+            // A jump of the base rate is no dispersion: after it a new group begins.
+            Some(earlier) if self.compare(earlier, block) => (block, 1),
+            Some(earlier) => ((earlier.0 + block.0, earlier.1 + block.1), self.joined + 1),
+        };
+        let open = joined < GROUP_BLOCKS;
+        (self.waiting, self.joined) = if open { (Some(group), joined) } else { (None, 0) };
     }
 
-    /// Pearson's statistic of a disjoint pair of neighbours, given their sum: a moving base rate hardly enters.
-    fn compare(&mut self, (n1, e1): (f64, f64), (n2, e2): (f64, f64)) {
+    /// Pearson's statistic of a block against its group so far, given their sum: a moving base rate hardly enters.
+    /// True when the two differ by more than is believed.
+    fn compare(&mut self, (n1, e1): (f64, f64), (n2, e2): (f64, f64)) -> bool {
         let both = e1 + e2;
         if both < 2.0 {
-            return;
+            return false;
         }
         let off = e2 * (n1 / n2).sqrt() - e1 * (n2 / n1).sqrt();
+        let square = off * off / both;
         let most = CLIP * (self.dispersion() / CLIP_WIDENS).max(1.0);
-        self.squares += (off * off / both).min(most);
+        self.squares += square.min(most);
         self.pairs += 1.0;
+        square >= most
     }
 }
 

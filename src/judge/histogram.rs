@@ -14,7 +14,7 @@ use super::promotion::Gates;
 use super::{Criterion, LookInput, Rules};
 
 /// The baseline's shares of slower requests that the bounds should be near to; the last one is "hardly any".
-const WANTED: [f64; 6] = [0.5, 0.15, 0.05, 0.01, 0.002, 0.0];
+const WANTED: [f64; 5] = [0.4, 0.1, 0.02, 0.003, 0.0];
 /// The bound whose share is nearest to this speaks for health and is shown.
 const SHOWN: f64 = 0.01;
 /// A step may make this part more of the usually slow requests slow, or the plan's harm, whichever is more.
@@ -32,8 +32,6 @@ pub struct HistogramEvidence {
     usual: Option<f64>,
     /// Requests since the weight in force last changed; the slow ones are with the bounds.
     step: Tally,
-    /// Canary requests and baseline requests since a person last said "go on".
-    life: (u64, u64),
 }
 
 /// One bound.
@@ -47,7 +45,8 @@ struct Bound {
     since: Counts,
     /// Slow requests of canary and baseline since the weight changed.
     step: (u64, u64),
-    life: (u64, u64),
+    /// Slow canary requests since a person last said "go on".
+    life: u64,
 }
 
 impl HistogramEvidence {
@@ -75,8 +74,6 @@ impl HistogramEvidence {
             ..Counts::default()
         };
         self.step.add(&requests, input.lasting);
-        self.life.0 = self.life.0.saturating_add(look.canary_requests);
-        self.life.1 = self.life.1.saturating_add(look.baseline_requests);
         if requests.is_empty() {
             return;
         }
@@ -95,7 +92,12 @@ impl HistogramEvidence {
     fn open(&mut self, rules: &Rules, input: &LookInput, look: &Histogram) {
         let Some(bound) = self.bounds.get(self.shown) else { return };
         let Some(counts) = bound.of(look) else { return };
-        let (rate, dispersion) = (bound.bets.baseline.rate(), bound.bets.baseline.dispersion());
+        let baseline = &bound.bets.baseline;
+        if baseline.seen().0 <= 0.0 {
+            // What is usual is not known yet; it is fixed once.
+            return;
+        }
+        let (rate, dispersion) = (baseline.rate(), baseline.dispersion());
         let usual = *self.usual.get_or_insert(rate);
         let margins = input.margins(USUAL_PART * usual);
         self.gates.update(margins, &Arms::from(&counts), rate, dispersion, rules.beta);
@@ -148,7 +150,6 @@ impl HistogramEvidence {
 
     pub(super) fn next_life(&mut self) {
         self.gates = Gates::default();
-        self.life = (0, 0);
         for bound in &mut self.bounds {
             bound.bets.next_life();
             let bets = std::mem::take(&mut bound.bets);
@@ -156,8 +157,8 @@ impl HistogramEvidence {
         }
     }
 
-    /// The bound with the most evidence where there is any, else the shown one: seconds, counts of the step, since harm
-    /// began, and of the whole life.
+    /// The bound with the most evidence where there is any, else the shown one: seconds, counts of the step and since harm
+    /// began.
     pub(super) fn told(&self, rules: &Rules) -> Option<Told> {
         let guilty =
             self.bounds.iter().max_by(|a, b| a.log_harm(rules).total_cmp(&b.log_harm(rules)))?;
@@ -174,7 +175,6 @@ impl HistogramEvidence {
             than: bound.than,
             step: counts((step.canary, step.baseline), bound.step),
             since: Some(bound.since).filter(|counts| !counts.is_empty()),
-            life: counts(self.life, bound.life),
             dispersion: bound.bets.baseline.dispersion(),
             rate: bound.bets.baseline.rate(),
             held_to: bound.bets.held_to(),
@@ -192,7 +192,6 @@ pub(super) struct Told {
     pub than: f64,
     pub step: Counts,
     pub since: Option<Counts>,
-    pub life: Counts,
     pub dispersion: f64,
     pub rate: f64,
     pub held_to: Option<f64>,
@@ -210,7 +209,7 @@ impl Bound {
             score: 0.0,
             since: Counts::default(),
             step: (0, 0),
-            life: (0, 0),
+            life: 0,
         }
     }
 
@@ -220,12 +219,9 @@ impl Bound {
     }
 
     fn take(&mut self, rules: &Rules, criterion: &Criterion, input: &LookInput, counts: &Counts) {
-        let add = |sum: &mut (u64, u64)| {
-            sum.0 = sum.0.saturating_add(counts.canary_failures);
-            sum.1 = sum.1.saturating_add(counts.baseline_failures);
-        };
-        add(&mut self.step);
-        add(&mut self.life);
+        self.step.0 = self.step.0.saturating_add(counts.canary_failures);
+        self.step.1 = self.step.1.saturating_add(counts.baseline_failures);
+        self.life = self.life.saturating_add(counts.canary_failures);
         if let Some(ratio) = self.bets.take(rules, criterion.tolerate.as_ref(), input, counts) {
             self.date(ratio, counts);
         }
@@ -238,6 +234,6 @@ impl Bound {
 
     fn log_harm(&self, rules: &Rules) -> f64 {
         let log = self.bets.harm.log_evidence();
-        if self.life.0 >= rules.min_failures { log } else { log.min(0.0) }
+        if self.life >= rules.min_failures { log } else { log.min(0.0) }
     }
 }

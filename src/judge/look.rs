@@ -251,7 +251,7 @@ impl Look<'_> {
             Compared::Histogram(histogram) => {
                 let told = histogram.told(self.rules);
                 let what = What::SlowerThan(told.map_or(0.0, |told| told.than));
-                let counts = told.map(|told| told.since.unwrap_or(told.life)).unwrap_or_default();
+                let counts = told.map(|told| told.since.unwrap_or(told.step)).unwrap_or_default();
                 Harm { what, counts, means: None }
             }
             Compared::Values(values) => {

@@ -16,10 +16,15 @@ use serde::{Deserialize, Serialize};
 
 use super::Tolerance;
 
-/// Multiples of the null rate that are betted on: two close ones, then six even in the logarithm of the excess.
 const ALTERNATIVES: usize = 8;
+/// Multiples of the null rate that are betted on. Dense around a doubling, the harm that costs most failures to see:
+/// milder ones are seldom worth a revert, and far ones show themselves whatever the bet.
+const MULTIPLES: [f64; ALTERNATIVES] = [1.12, 1.24, 1.45, 1.75, 2.2, 3.6, 8.0, 22.0];
 /// The part of the wealth that bets on nothing: it pays for a regression that starts late.
-const CASH: f64 = 0.3;
+const CASH: f64 = 0.12;
+/// With dispersion, alternatives beyond `exp(FAR + FAR_WIDENS / (dispersion - 1))` are betted on as if they were there.
+const FAR: f64 = 1.0;
+const FAR_WIDENS: f64 = 2.0;
 
 /// Failures and requests as the formulas take them: exposure may be a weight instead of a count.
 #[derive(Clone, Copy, Debug)]
@@ -67,16 +72,16 @@ impl From<Stored> for Mixture {
 }
 
 /// The cash, then the bet on each alternative; the sum is 1.
-const PRIOR: [f64; ALTERNATIVES + 1] = [CASH, NEAR, NEAR, FAR, FAR, FAR, FAR, FAR, FAR];
-const NEAR: f64 = (1.0 - CASH) * 0.075;
-const FAR: f64 = (1.0 - CASH) * 0.85 / 6.0;
+const PRIOR: [f64; ALTERNATIVES + 1] =
+    [CASH, bet(0.10), bet(0.11), bet(0.09), bet(0.13), bet(0.17), bet(0.11), bet(0.09), bet(0.20)];
+
+const fn bet(part: f64) -> f64 {
+    (1.0 - CASH) * part
+}
 
 /// Each alternative and its logarithm.
-static MULTIPLES: LazyLock<[(f64, f64); ALTERNATIVES]> = LazyLock::new(|| {
-    let wide = |j: f64| 1.0 + 0.4 * libm::pow(150.0, j / 5.0);
-    [1.1, 1.2, wide(0.0), wide(1.0), wide(2.0), wide(3.0), wide(4.0), wide(5.0)]
-        .map(|multiple| (multiple, log(multiple)))
-});
+static LOGS: LazyLock<[(f64, f64); ALTERNATIVES]> =
+    LazyLock::new(|| MULTIPLES.map(|multiple| (multiple, log(multiple))));
 
 /// The alternative whose rise and fall dates the beginning of harm: near enough to see a mild one.
 const DATING: usize = 2;
@@ -102,7 +107,7 @@ impl Mixture {
         if !arms.can_speak(null) {
             return None;
         }
-        let ratios = log_ratios(arms, null, baseline_rate);
+        let ratios = log_ratios(arms, null, baseline_rate, dispersion);
         self.multiply(&ratios.map(|ratio| ratio / dispersion), share);
         Some(ratios[DATING])
     }
@@ -128,18 +133,29 @@ impl Mixture {
 }
 
 /// Of one look, for each alternative.
-fn log_ratios(arms: &Arms, null: &Tolerance, baseline_rate: f64) -> [f64; ALTERNATIVES] {
+fn log_ratios(
+    arms: &Arms,
+    null: &Tolerance,
+    baseline_rate: f64,
+    dispersion: f64,
+) -> [f64; ALTERNATIVES] {
+    let log_farthest = log_farthest(dispersion);
+    let drawn_in = |(multiple, log_multiple)| {
+        let near = log_multiple <= log_farthest;
+        if near { (multiple, log_multiple) } else { (exp(log_farthest), log_farthest) }
+    };
+    let alternatives = LOGS.map(drawn_in);
     if null.delta <= 0.0 {
         // The base rate cancels, so a burst in both arms says nothing (conditional binomial).
         let canary = arms.canary_exposure * null.ratio;
         let theta = canary / (canary + arms.baseline_exposure);
         let events = arms.canary_events + arms.baseline_events;
-        return MULTIPLES.map(|(multiple, log_multiple)| {
+        return alternatives.map(|(multiple, log_multiple)| {
             arms.canary_events * log_multiple - events * log1p(theta * (multiple - 1.0))
         });
     }
     let edge = null.ratio * baseline_rate + null.delta;
-    MULTIPLES.map(|(multiple, _)| {
+    alternatives.map(|(multiple, _)| {
         let alternative = Rates { canary: multiple * edge, baseline: baseline_rate };
         log_ratio(arms, alternative, null)
     })
@@ -150,6 +166,13 @@ impl Arms {
     pub(super) fn can_speak(&self, null: &Tolerance) -> bool {
         self.canary_exposure > 0.0 && (self.baseline_exposure > 0.0 || null.ratio == 0.0)
     }
+}
+
+/// Large clusters have heavier tails than dividing by the dispersion makes up for, and one of them in the canary looks
+/// like a far alternative: the more failures cluster, the nearer is what may be betted on. No limit without clusters.
+/// The natural logarithm of the multiple.
+fn log_farthest(dispersion: f64) -> f64 {
+    FAR + FAR_WIDENS / (dispersion - 1.0)
 }
 
 /// Log likelihood ratio of `alternative` against its projection on the line `canary = ratio * baseline + delta`.

@@ -13,7 +13,7 @@ use crate::domain::Weight;
 /// Measured requests over the bound.
 const OVERHEAD: f64 = 1.1;
 /// What the mixture costs beside the best single alternative, in nats.
-const MIXTURE_COST: f64 = 1.9;
+const MIXTURE_COST: f64 = 1.4;
 /// A harm budget is at least this share of all requests, and this part of the usual failures.
 const LEAST_HARM: f64 = 0.0005;
 const USUAL_PART: f64 = 0.2;
@@ -22,7 +22,7 @@ const USUAL_PART: f64 = 0.2;
 const HISTORY_LOOKS: f64 = 120.0;
 
 /// What independent failures look like after 120 looks of history: the dispersion to plan with.
-pub const LEARNED_DISPERSION: f64 = 1.15;
+pub const LEARNED_DISPERSION: f64 = 1.05;
 
 /// The usual load, and how it will be judged.
 #[derive(Clone, Copy, Debug)]
@@ -116,11 +116,12 @@ impl Outlook {
     }
 
     /// What independent failures look like after the history and `past` seconds: the prior and one square of about 1
-    /// for each pair of blocks. A block is a look, or several until about one failure is due (`dispersion.rs`).
+    /// for each comparison of blocks, four of which come from five. A block is a look, or several until about one failure
+    /// is due (`dispersion.rs`).
     fn dispersion(&self, past: f64) -> f64 {
         let due = self.base_rate * self.requests_per_second * self.look_seconds;
         let looks = HISTORY_LOOKS + past / self.look_seconds;
-        planned_dispersion(looks * due.min(1.0) / 2.0)
+        planned_dispersion(looks * due.min(1.0) * 0.8)
     }
 }
 

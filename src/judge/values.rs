@@ -251,12 +251,6 @@ impl ValuesEvidence {
         mean(self.baseline_step)
     }
 
-    /// Canary events that were compared.
-    #[cfg(test)]
-    pub(super) fn canary_events(&self) -> u64 {
-        self.compared
-    }
-
     /// Few events are not yet normal in the mean: they may speak against something, not for it.
     fn counted(&self, log_evidence: f64) -> f64 {
         if self.compared >= ENOUGH { log_evidence } else { log_evidence.min(0.0) }

@@ -4,19 +4,25 @@
 //! Does not: take differences, count resets, or judge: the engine does, from what it remembers of each series.
 //! Invariant: what cannot be trusted is a [`Trouble`](crate::engine::Trouble) with its asks, never a number.
 
+mod assemble;
 mod cursor;
 pub mod exposition;
+mod grid;
+mod history;
 mod http;
 mod pages;
 mod prometheus;
 mod push;
+mod pushed;
 mod reading;
+mod reply;
 mod scrape;
 mod selector;
+mod sound;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,12 +31,14 @@ use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
 pub use prometheus::{PrometheusServer, ReadToken};
-pub use push::{Batch, Observation, OutcomeOf, Pushed, fold};
+pub use push::{Batch, Observation, OutcomeOf, fold};
+pub use pushed::Pushed;
 pub use selector::Selector;
 
+use self::assemble::assemble;
 use self::pages::{Page, Pages};
 use self::prometheus::Prometheus;
-use self::reading::{Failure, Outcome, Span, assemble};
+use self::reading::{Failure, Outcome, Span};
 use self::scrape::Wanted;
 use crate::domain::{Arm, Name, Timestamp};
 use crate::engine::{Answer, Ask, Counter, From, TroubleKind};
@@ -93,8 +101,9 @@ impl fmt::Debug for Shared {
 /// Where one ask goes.
 enum Target<'a> {
     Query { server: &'a Prometheus, selector: &'a str },
+    Value { server: &'a Prometheus, expression: &'a str },
     Pages(Wanted),
-    Pushed { route: &'a Name, arm: &'a str, counter: Counter },
+    Pushed(pushed::Wanted<'a>),
     Nowhere(Failure),
 }
 
@@ -102,8 +111,16 @@ enum Target<'a> {
 #[derive(Default)]
 struct Once<'a> {
     queries: HashMap<(&'a str, &'a str), OnceCell<Outcome>>,
+    values: HashMap<(&'a str, &'a str), OnceCell<Outcome>>,
     pages: HashMap<&'a str, OnceCell<Page>>,
-    pushed: HashMap<&'a Name, OnceCell<Result<Vec<PushedCount>, Failure>>>,
+    pushed: HashMap<&'a Name, OfRoute>,
+}
+
+/// Counters of a route's arms that were asked for.
+#[derive(Default)]
+struct OfRoute {
+    arms: BTreeSet<String>,
+    counts: OnceCell<Result<Vec<PushedCount>, Failure>>,
 }
 
 impl Sources {
@@ -136,7 +153,10 @@ impl Sources {
             // Failures nobody has seen yet have no spacing of their own: they come with the arm's requests.
             let known = queries.filter_map(|target| match target {
                 Target::Query { server, selector } => Some(server.spacing(selector)),
-                Target::Pages(_) | Target::Pushed { .. } | Target::Nowhere(_) => None,
+                Target::Value { .. }
+                | Target::Pages(_)
+                | Target::Pushed(_)
+                | Target::Nowhere(_) => None,
             });
             known.max().map_or(Duration::ZERO, |spacing| spacing.unwrap_or(prometheus::SPACING))
         };
@@ -152,14 +172,26 @@ impl Sources {
                 }
             }
             From::Selector { source: SourceRef::Scrape(urls), selector } => {
-                Wanted::by_plan(urls, selector).map_or_else(Target::Nowhere, Target::Pages)
+                Wanted::by_plan(urls, selector, ask.counter)
+                    .map_or_else(Target::Nowhere, Target::Pages)
             }
             From::Selector { source: SourceRef::Push, selector } => {
                 Target::Nowhere(no_selector(selector))
             }
             From::Haproxy { route, backend } => self.haproxy(route, backend, ask.counter),
-            From::Pushed { route, arm, .. } => Target::Pushed { route, arm, counter: ask.counter },
-            From::Expression { query, .. } => Target::Nowhere(no_selector(query)),
+            From::Pushed { route, arm, what, segment } => {
+                let (segment, counter) = (segment.as_ref(), ask.counter);
+                Target::Pushed(pushed::Wanted { route, arm, what, segment, counter })
+            }
+            From::Expression { source: SourceRef::Prometheus(name), query } => {
+                match self.shared.servers.get(name) {
+                    Some(server) => Target::Value { server, expression: query },
+                    None => Target::Nowhere(no_server(name)),
+                }
+            }
+            From::Expression { source: SourceRef::Scrape(_) | SourceRef::Push, query } => {
+                Target::Nowhere(no_expression(query))
+            }
         }
     }
 
@@ -179,6 +211,10 @@ impl Sources {
                 let read = || server.read(client, selector, span, config.timeout);
                 once.queries[&(server.shown(), *selector)].get_or_init(read).await.clone()
             }
+            Target::Value { server, expression } => {
+                let read = || server.evaluate(client, expression, span, config.timeout);
+                once.values[&(server.shown(), *expression)].get_or_init(read).await.clone()
+            }
             Target::Pages(wanted) => {
                 let read = wanted.urls.iter().map(|url| async {
                     let read = || pages.read(client, url, config.timeout);
@@ -186,11 +222,12 @@ impl Sources {
                 });
                 wanted.gather(&join_all(read).await, span.until)
             }
-            Target::Pushed { route, arm, counter } => {
-                let from = config.pushed.as_ref();
-                let counts = once.pushed[route].get_or_init(|| push::read(from, route)).await;
+            Target::Pushed(wanted) => {
+                let (from, OfRoute { arms, counts }) =
+                    (config.pushed.as_ref(), &once.pushed[wanted.route]);
+                let counts = counts.get_or_init(|| pushed::read(from, wanted.route, arms)).await;
                 let counts = counts.as_ref().map_err(Failure::clone)?;
-                Ok(push::reading(counts, route, arm, *counter, span.until))
+                Ok(wanted.reading(counts, span.until))
             }
         }
     }
@@ -209,8 +246,12 @@ impl<'a> Once<'a> {
                         once.pages.entry(url).or_default();
                     }
                 }
-                Target::Pushed { route, .. } => {
-                    once.pushed.entry(route).or_default();
+                Target::Value { server, expression } => {
+                    once.values.entry((server.shown(), expression)).or_default();
+                }
+                Target::Pushed(wanted) => {
+                    let of_route = once.pushed.entry(wanted.route).or_default();
+                    of_route.arms.insert(wanted.arm.to_owned());
                 }
                 Target::Nowhere(_) => {}
             }
@@ -219,17 +260,23 @@ impl<'a> Once<'a> {
     }
 }
 
-/// What is read directly is of now. Prometheus counts in milliseconds: a look at it ends between no two of them.
+/// What is read directly is of now.
 fn span(asks: &[Ask], since: Option<Timestamp>, now: Timestamp) -> Span {
-    let asks_prometheus =
-        |ask: &Ask| matches!(ask.from, From::Selector { source: SourceRef::Prometheus(_), .. });
-    let until = if asks.iter().any(asks_prometheus) {
-        Timestamp::from_micros(now.minus(SETTLE).micros().div_euclid(1000) * 1000)
-    } else {
-        now
+    let asks_prometheus = |ask: &Ask| {
+        let (From::Selector { source, .. } | From::Expression { source, .. }) = &ask.from else {
+            return false;
+        };
+        matches!(source, SourceRef::Prometheus(_))
     };
+    let settled = asks.iter().any(asks_prometheus);
+    let until = if settled { whole_millisecond(now.minus(SETTLE)) } else { now };
     // A clock that was set back makes an empty look, not one that ends before it begins.
     Span { since, until: since.map_or(until, |since| until.max(since)) }
+}
+
+/// Prometheus counts in milliseconds: a look at it ends between no two of them.
+fn whole_millisecond(at: Timestamp) -> Timestamp {
+    Timestamp::from_micros(at.micros().div_euclid(1000) * 1000)
 }
 
 fn no_server(name: &Name) -> Failure {
@@ -242,6 +289,11 @@ fn no_server(name: &Name) -> Failure {
 fn no_selector(selector: &str) -> Failure {
     let told =
         format!("`{selector}` cannot be asked of pushed observations: they are counted by arm");
+    Failure::new(TroubleKind::Refused, told)
+}
+
+fn no_expression(query: &str) -> Failure {
+    let told = format!("`{query}` can be computed by a Prometheus alone");
     Failure::new(TroubleKind::Refused, told)
 }
 

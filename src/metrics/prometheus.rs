@@ -1,21 +1,20 @@
 //! A Prometheus server: raw samples with their own timestamps, by an instant query with a bare range selector.
 //!
-//! Owns: query, cursor, what its answers mean, how far apart its samples are.
+//! Owns: query, cursor, turns, how far apart its samples are.
 //! Does not: `increase()` and its kin: they extrapolate, and lose what a series was born with.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::exposition::key;
-use super::http::{Page, get, refused, shown, slow};
+use super::http::{Page, get, shown, slow};
 use super::reading::{Failure, Found, Outcome, Reading, Span};
+use super::reply::Asked;
 use crate::domain::{Name, Timestamp, human};
-use crate::engine::{Point, TroubleKind};
+use crate::engine::TroubleKind;
 
 /// Queries under way at one server. More would only queue there.
 const AT_ONCE: usize = 4;
@@ -28,7 +27,7 @@ const FRESH_AT_LEAST: Duration = Duration::from_secs(10);
 /// How far a first read looks back: as far as Prometheus itself does for an instant value.
 const FIRST_RANGE: Duration = Duration::from_secs(300);
 /// After a long downtime no more than this is read; counters lose nothing by it but resets nobody saw.
-const LONGEST_RANGE: Duration = Duration::from_secs(3600);
+pub(super) const LONGEST_RANGE: Duration = Duration::from_secs(3600);
 /// What a first read, which has no look to measure by, allows two clocks to differ.
 const FIRST_SKEW: Duration = Duration::from_secs(30);
 /// A target whose next sample is this late (or two spacings) is no longer waited for.
@@ -89,11 +88,49 @@ impl Prometheus {
         timeout: Duration,
     ) -> Outcome {
         let range = self.range(selector, span);
-        let page = self.ask(client, selector, range, span.until, timeout).await?;
+        let page = self.ask_range(client, selector, range, span.until, timeout).await?;
         self.same_time(&page, span, timeout)?;
-        let series = self.understand(&page, selector)?;
+        let series = self.asked(selector).range(&page)?;
         self.learn(selector, &series, span.until);
-        Ok(Reading {
+        Ok(self.reading(selector, series))
+    }
+
+    /// The samples of a selector in (since, until], as far back as one query may reach.
+    pub(super) async fn history(
+        &self,
+        client: &reqwest::Client,
+        selector: &str,
+        span: Span,
+        timeout: Duration,
+    ) -> Outcome {
+        let range = span.since.map_or(LONGEST_RANGE, |since| span.until.since(since));
+        let range = range.min(LONGEST_RANGE);
+        let page = self.ask_range(client, selector, range, span.until, timeout).await?;
+        let series = self.asked(selector).range(&page)?;
+        self.learn(selector, &series, span.until);
+        Ok(self.reading(selector, series))
+    }
+
+    /// The one value of an expression at an instant.
+    pub(super) async fn evaluate(
+        &self,
+        client: &reqwest::Client,
+        expression: &str,
+        span: Span,
+        timeout: Duration,
+    ) -> Outcome {
+        let page = self.ask(client, expression.to_owned(), span.until, timeout).await?;
+        self.same_time(&page, span, timeout)?;
+        let value = self.asked(expression).value(&page, span.until)?;
+        Ok(Reading { awaited: Duration::ZERO, ..self.reading(expression, vec![value]) })
+    }
+
+    fn asked<'a>(&'a self, query: &'a str) -> Asked<'a> {
+        Asked { server: &self.shown, query }
+    }
+
+    fn reading(&self, selector: &str, series: Vec<Found>) -> Reading {
+        Reading {
             series,
             absent: Vec::new(),
             source: self.shown.clone(),
@@ -101,7 +138,8 @@ impl Prometheus {
             fresh_for: self.fresh_for(selector),
             // A canary has few samples at first, and must be waited for all the same.
             awaited: AWAITED_AT_LEAST.max(self.spacing(selector).unwrap_or(SPACING) * 2),
-        })
+            alive: None,
+        }
     }
 
     /// What is missing for longer must not pass for a quiet hour: that would earn a bake.
@@ -120,7 +158,7 @@ impl Prometheus {
         self.lock().get(selector).map(|known| known.spacing)
     }
 
-    async fn ask(
+    async fn ask_range(
         &self,
         client: &reqwest::Client,
         selector: &str,
@@ -128,11 +166,21 @@ impl Prometheus {
         until: Timestamp,
         timeout: Duration,
     ) -> Result<Page, Failure> {
+        let query = format!("{selector}[{}ms]", range.as_millis());
+        self.ask(client, query, until, timeout).await
+    }
+
+    async fn ask(
+        &self,
+        client: &reqwest::Client,
+        query: String,
+        until: Timestamp,
+        timeout: Duration,
+    ) -> Result<Page, Failure> {
         let waiting = tokio::time::timeout(timeout, self.turns.acquire()).await;
         // Nobody closes the semaphore: what is left is that the turn did not come.
         let Ok(Ok(_turn)) = waiting else { return Err(slow(&self.shown, timeout)) };
         let url = format!("{}/api/v1/query", self.server.url.trim_end_matches('/'));
-        let query = format!("{selector}[{}ms]", range.as_millis());
         let mut request = client.get(url).query(&[("query", query), ("time", seconds(until))]);
         if let Some(token) = &self.server.token {
             let broken = |why| {
@@ -149,65 +197,6 @@ impl Prometheus {
         let floor = spacing.map_or(FIRST_RANGE, |spacing| FRESH_FOR.max(spacing * 3));
         let look = span.since.map_or(FIRST_RANGE, |since| span.until.since(since));
         look.max(floor).min(LONGEST_RANGE)
-    }
-
-    fn understand(&self, page: &Page, selector: &str) -> Result<Vec<Found>, Failure> {
-        let reply = match serde_json::from_str::<Reply>(&page.text) {
-            Ok(reply) => reply,
-            Err(_) if !page.status.is_success() => {
-                return Err(refused(&self.shown, page.status, &page.text));
-            }
-            Err(e) => {
-                return Err(self.malformed(&format!("an answer that is none of its own ({e})")));
-            }
-        };
-        if let Some(error) = reply.error {
-            return Err(self.error(page, selector, reply.error_type.as_deref(), &error));
-        }
-        if let Some(warning) = reply.warnings.first() {
-            let told = format!("{} warns that its answer is not whole: {warning}", self.shown);
-            return Err(Failure::new(TroubleKind::Partial, told));
-        }
-        let data = reply.data.ok_or_else(|| self.malformed("an answer without data"))?;
-        if data.result_type != "matrix" {
-            let told = format!("{}: `{selector}` is no bare selector", self.shown);
-            return Err(Failure::new(TroubleKind::Refused, told));
-        }
-        data.result.into_iter().map(|row| self.found(row)).collect()
-    }
-
-    fn found(&self, row: Row) -> Result<Found, Failure> {
-        let name = row.metric.get("__name__").map_or("", String::as_str);
-        let labels = row.metric.iter().filter(|(label, _)| *label != "__name__");
-        let series = key(name, labels.map(|(l, v)| (l.as_str(), v.as_str())));
-        let key = format!("{} {series}", origin(&row.metric));
-        let point = |(at, value): (f64, String)| {
-            let value = value.parse().map_err(|_| self.malformed(&format!("`{value}` as a value")));
-            // Prometheus counts in milliseconds; through a float they come back exact.
-            let ms = (at * 1e3).round() as i64;
-            Ok(Point { at: Timestamp::from_micros(ms.saturating_mul(1000)), value: value? })
-        };
-        let values = row.values.ok_or_else(|| {
-            self.malformed(&format!("`{key}` without plain values (a native histogram?)"))
-        })?;
-        let mut points = values.into_iter().map(point).collect::<Result<Vec<_>, Failure>>()?;
-        points.sort_by_key(|p| p.at);
-        Ok(Found { key, points })
-    }
-
-    fn error(&self, page: &Page, selector: &str, kind: Option<&str>, error: &str) -> Failure {
-        let said = match kind {
-            Some("timeout" | "canceled") => TroubleKind::Slow,
-            Some("unavailable" | "internal") => TroubleKind::Unreachable,
-            Some("bad_data" | "execution") => TroubleKind::Refused,
-            _ => return refused(&self.shown, page.status, error),
-        };
-        Failure::new(said, format!("{} could not answer `{selector}`: {error}", self.shown))
-    }
-
-    fn malformed(&self, what: &str) -> Failure {
-        let told = format!("{} sent {what}: is this really a Prometheus?", self.shown);
-        Failure::new(TroubleKind::Malformed, told)
     }
 
     /// Its clock may differ by a look; the answer itself may have taken two time-outs (a turn and the reading).
@@ -251,39 +240,9 @@ fn seconds(at: Timestamp) -> String {
     format!("{}.{:03}", ms.div_euclid(1000), ms.rem_euclid(1000))
 }
 
-/// The target a series was scraped from, without blanks: they end an origin.
-fn origin(metric: &BTreeMap<String, String>) -> String {
-    let label = |name| metric.get(name).map_or("", String::as_str);
-    format!("{}/{}", label("job"), label("instance")).replace(char::is_whitespace, "_")
-}
-
 fn median_spacing(series: &Found) -> Option<Duration> {
     let pairs = series.points.windows(2);
     let mut gaps: Vec<Duration> = pairs.map(|pair| pair[1].at.since(pair[0].at)).collect();
     gaps.sort_unstable();
     (gaps.len() >= 2).then(|| gaps[gaps.len() / 2])
-}
-
-#[derive(Deserialize)]
-struct Reply {
-    data: Option<Data>,
-    #[serde(rename = "errorType")]
-    error_type: Option<String>,
-    error: Option<String>,
-    #[serde(default)]
-    warnings: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Data {
-    #[serde(rename = "resultType")]
-    result_type: String,
-    result: Vec<Row>,
-}
-
-#[derive(Deserialize)]
-struct Row {
-    metric: BTreeMap<String, String>,
-    /// Absent for other kinds of sample.
-    values: Option<Vec<(f64, String)>>,
 }

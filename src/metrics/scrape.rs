@@ -31,18 +31,20 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// A plan's own selector. HTTP counters are often born with their first request: none yet is no mistake.
+    /// A plan's own selector. HTTP counters are often born with their first request: none yet is no mistake. A level
+    /// is always there.
     ///
     /// # Errors
     /// When the text is no selector.
-    pub(super) fn by_plan(urls: &[String], text: &str) -> Result<Self, Failure> {
+    pub(super) fn by_plan(urls: &[String], text: &str, counter: Counter) -> Result<Self, Failure> {
         let refused = |problem| {
             let told = format!("a scrape takes a bare selector: {problem}");
             Failure::new(TroubleKind::Refused, told)
         };
         let selector = Selector::parse(text).map_err(refused)?;
         let what = format!("`{text}`");
-        Ok(Self { urls: each_once(urls.to_vec()), selector, what, must_exist: false })
+        let must_exist = counter == Counter::Level;
+        Ok(Self { urls: each_once(urls.to_vec()), selector, what, must_exist })
     }
 
     /// A HAProxy backend: all answers, or those it counts as 5xx. These it makes itself for a dead
@@ -89,6 +91,7 @@ impl Wanted {
             what: self.what.clone(),
             fresh_for: FRESH_FOR,
             awaited: Duration::ZERO,
+            alive: None,
         })
     }
 }
@@ -184,6 +187,26 @@ mod tests {
     }
 
     #[test]
+    fn buckets_have_their_bounds() {
+        let page =
+            "h_bucket{le=\"0.5\"} 3 # {id=\"x\"} 0.4\nh_bucket{le=\"+Inf\"} 4\nh_count 4\n# EOF";
+        let selector = Selector::parse("h_bucket").expect("a selector");
+        let found = choose("http://x/", page, &selector, Timestamp::default()).expect("buckets");
+        let bounds: Vec<_> = found.iter().map(|f| (f.bound, f.points[0].value)).collect();
+        assert_eq!(bounds, [(Some(0.5), 3.0), (Some(f64::INFINITY), 4.0)]);
+        assert_eq!(found[0].key, "http://x/ h_bucket{le=\"0.5\"}");
+    }
+
+    #[test]
+    fn a_level_that_is_nowhere_is_a_mistake() {
+        let urls = ["http://a".to_owned()];
+        let wanted = Wanted::by_plan(&urls, "q", Counter::Level).expect("a selector");
+        let told = wanted.gather(&[Ok("n 1".into())], Timestamp::default());
+        let told = told.expect_err("no level").sentence;
+        assert_eq!(told, "http://a/ has no `q`: is the name right?");
+    }
+
+    #[test]
     fn a_page_that_makes_no_sense_says_so() {
         check("n 1\nn 2\n", "n", "Ambiguous: http://x/ has `n` twice");
         check("n 1\nn 2\nm 3", "m", "http://x/ m 3.0");
@@ -203,7 +226,7 @@ mod tests {
     fn a_page_that_is_gone_spoils_nothing_while_another_is_there() {
         let gone = Failure::new(TroubleKind::Unreachable, "gone");
         let urls = ["http://b".to_owned(), "http://a".to_owned(), "http://b".to_owned()];
-        let wanted = Wanted::by_plan(&urls, "n").expect("a selector");
+        let wanted = Wanted::by_plan(&urls, "n", Counter::Requests).expect("a selector");
         assert_eq!(wanted.urls, ["http://a", "http://b"]);
         let pages = [Err(gone.clone()), Ok("n 3".into())];
         let one = wanted.gather(&pages, Timestamp::default()).expect("one page is enough");

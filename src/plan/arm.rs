@@ -48,18 +48,25 @@ fn outside_quotes(matchers: &str) -> String {
     left
 }
 
-/// `requests_total{$arm, code="500"}` -> `requests_total{version="v413", code="500"}`.
-/// The value is quoted as PromQL quotes strings, so that no version can break out of its matcher.
-pub fn arm_query(query: &str, label: &str, value: &str) -> String {
-    let mut quoted = String::with_capacity(value.len() + 2);
+/// `requests_total{$arm, code="500"}` -> `requests_total{version="v413", code="500"}`; with a segment beside the arm
+/// `{version="v413",platform="ios", code="500"}`.
+/// Values are quoted as PromQL quotes strings, so that no version can break out of its matcher.
+pub fn arm_query(query: &str, labels: &[(&str, &str)]) -> String {
+    let matchers: Vec<String> =
+        labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+    query.replace(MARK, &matchers.join(","))
+}
+
+fn escaped(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len() + 2);
     for c in value.chars() {
         match c {
-            '\\' | '"' => quoted.extend(['\\', c]),
-            '\n' => quoted.push_str("\\n"),
-            c => quoted.push(c),
+            '\\' | '"' => escaped.extend(['\\', c]),
+            '\n' => escaped.push_str("\\n"),
+            c => escaped.push(c),
         }
     }
-    query.replace(MARK, &format!("{label}=\"{quoted}\""))
+    escaped
 }
 
 #[cfg(test)]
@@ -127,7 +134,14 @@ mod tests {
             ("a{$arm}", "v\"} or b{\\", r#"a{version="v\"} or b{\\"}"#),
         ];
         for (query, value, expect) in rows {
-            assert_eq!(arm_query(query, "version", value), expect);
+            assert_eq!(arm_query(query, &[("version", value)]), expect);
         }
+    }
+    #[test]
+    fn a_segment_stands_beside_the_arm() {
+        let labels = [("version", "v1"), ("platform", "i\"os")];
+        let expect = r#"a{version="v1",platform="i\"os", code="5"}"#;
+        assert_eq!(arm_query("a{$arm, code=\"5\"}", &labels), expect);
+        assert_eq!(arm_query("a", &labels), "a");
     }
 }

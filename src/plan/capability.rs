@@ -30,6 +30,16 @@ impl Splitter {
             Self::Observe => row(false, false, false, false),
         }
     }
+
+    /// As plans and lists name it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Haproxy { .. } => "haproxy",
+            Self::Pull { .. } => "pull",
+            Self::Flag { .. } => "flag",
+            Self::Observe => "observe",
+        }
+    }
 }
 
 pub(super) fn count_word(count: &Count) -> &'static str {

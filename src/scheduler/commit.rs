@@ -1,7 +1,7 @@
 //! From a decided transition to the one transaction that makes it true. Pure.
 
 use crate::domain::{Generation, RolloutName, Share, Side, Timestamp, Weight};
-use crate::engine::{Event, Memory, Phase, State, Transition};
+use crate::engine::{Event, Memory, Phase, State, Transition, overrides};
 use crate::plan::Program;
 use crate::store::{Commit, RouteChange, Stored};
 
@@ -67,6 +67,7 @@ fn change(
         expected,
         generation: next.wish.generation,
         share: share(canary, next.wish.weight),
+        overrides: overrides(next, canary),
         serving: if next.swapped { canary } else { canary.other() },
         labels,
         holder: next.phase.holds_route().then(|| name.clone()),

@@ -7,6 +7,7 @@
 mod commit;
 mod core;
 mod outbox;
+mod pushed;
 mod run;
 mod service;
 mod slot;

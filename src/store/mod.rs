@@ -4,10 +4,14 @@
 //! Does not: decide anything; a write that lost a race says so and the caller decides again.
 
 pub mod chain;
+mod pushed;
 mod rows;
 pub mod sqlite;
 
+pub use pushed::*;
 pub use rows::*;
+
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
@@ -110,9 +114,18 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     // Pushed observations: cumulative counters per route and arm, one transaction with the batch id.
 
-    /// `false`: this batch was counted before, nothing changed.
-    async fn push(&self, batch: &PushBatch) -> Result<bool, StoreError>;
-    async fn pushed(&self, route: &Name) -> Result<Vec<PushedCount>, StoreError>;
+    async fn push(&self, batch: &PushBatch) -> Result<Counted, StoreError>;
+    /// All counters of these arms, in one consistent read.
+    async fn pushed(
+        &self,
+        route: &Name,
+        arms: &BTreeSet<String>,
+    ) -> Result<Vec<PushedCount>, StoreError>;
+    /// Counts the users whose first ten minutes are over. A push with users does so too; without one the last ones
+    /// would wait for ever.
+    async fn count_users(&self, now: Timestamp) -> Result<(), StoreError>;
+    /// Drops counters, names and users that nobody has sent for seven days.
+    async fn forget_pushed(&self, now: Timestamp) -> Result<(), StoreError>;
 
     // Tokens: only hashes are kept.
 

@@ -1,11 +1,12 @@
 //! What crosses the store's port.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Actor, Generation, Name, RolloutName, Share, Side, Timestamp, Weight};
+use crate::domain::{
+    Actor, Generation, Name, Override, RolloutName, Share, Side, Timestamp, Weight,
+};
 use crate::engine::{Effect, Entry, Learned, Memory, State};
 use crate::plan::{Plan, Program, Route};
 
@@ -45,6 +46,8 @@ pub struct RouteChange {
     pub generation: Generation,
     /// Side B's share.
     pub share: Share,
+    /// Segments with a share of their own.
+    pub overrides: Vec<Override>,
     pub serving: Side,
     /// Values of the arm label on either side.
     pub labels: [Option<String>; 2],
@@ -163,6 +166,8 @@ pub struct RouteRow {
     pub generation: Generation,
     /// Side B's share.
     pub share: Share,
+    /// Segments with a share of their own; until the next rollout begins.
+    pub overrides: Vec<Override>,
     pub serving: Side,
     /// Values of the arm label on either side, as far as known.
     pub labels: [Option<String>; 2],
@@ -231,32 +236,6 @@ pub struct OutboxRow {
     pub effect: Effect,
     pub tries: u32,
     pub next: Timestamp,
-}
-
-/// Observations to add, already summed per arm.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PushBatch {
-    pub route: Name,
-    /// The sender's own name for the batch: counted once, however often it arrives.
-    pub batch: String,
-    /// By the arm's label.
-    pub counts: BTreeMap<String, PushedDelta>,
-    pub at: Timestamp,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PushedDelta {
-    pub requests: u64,
-    pub failures: u64,
-}
-
-/// Cumulative since the first push for this route and arm.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PushedCount {
-    pub arm: String,
-    pub requests: u64,
-    pub failures: u64,
-    pub updated: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

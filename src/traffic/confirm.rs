@@ -31,6 +31,8 @@ pub(super) struct Asked {
     pub(super) weight: Weight,
     /// How many instances the route says there are.
     pub(super) expected: u32,
+    /// The split that first kept a segment apart: an older one gives it the canary.
+    pub(super) apart_since: Option<Generation>,
 }
 
 /// How far a split has got.
@@ -67,7 +69,12 @@ impl Follower<'_> {
 
     /// Silence excuses nobody who may still send users to the canary more often than wished.
     fn blocks(&self, asked: Asked) -> bool {
-        self.acknowledged < asked.generation && (self.recent() || self.served > asked.weight)
+        self.acknowledged < asked.generation && (self.recent() || self.carries_more(asked))
+    }
+
+    fn carries_more(&self, asked: Asked) -> bool {
+        let mixes = asked.apart_since.is_some_and(|since| self.acknowledged < since);
+        self.served > asked.weight || (mixes && self.served > Weight::ZERO)
     }
 
     fn lag(&self, asked: Asked, route: &str) -> String {
@@ -138,8 +145,15 @@ mod tests {
     /// Generation 5 is asked about, of a route that says it has two instances.
     #[track_caller]
     fn check(weight: &str, followers: &[&str], expect: &str) {
+        check_apart(None, weight, followers, expect);
+    }
+
+    /// `apart_since`: the split that first kept a segment apart.
+    #[track_caller]
+    fn check_apart(apart_since: Option<i64>, weight: &str, followers: &[&str], expect: &str) {
         let weight = Weight::parse_percent(weight).unwrap();
-        let asked = Asked { generation: Generation(5), weight, expected: 2 };
+        let apart_since = apart_since.map(Generation);
+        let asked = Asked { generation: Generation(5), weight, expected: 2, apart_since };
         let followers: Vec<_> = followers.iter().map(|f| follower(f)).collect();
         let got = confirm(asked, "shop", &followers);
         let words = match got.confirmed {
@@ -193,6 +207,19 @@ mod tests {
         check("0%", &["a 5 0 50%"], "1 of 1: confirmed");
         check("0%", &[], "0 of 0: confirmed");
         check("0%", &["a 4 0 0%"], "0 of 1: confirmed");
+    }
+
+    #[test]
+    fn a_cut_waits_for_the_silent_who_may_still_mix_the_segment_in() {
+        let gone = "2 of 3: gone has been silent for 70 s and may carry up to 5 %; if it is gone for \
+                    good: tidegate provider forget shop gone";
+        let all = ["a 5 0 5%", "b 5 1 5%", "gone 4 70 5%"];
+        check("5%", &all, "2 of 3: confirmed");
+        check_apart(Some(5), "5%", &all, gone);
+        check_apart(Some(5), "25%", &all, gone);
+        // It has left the segment out since the split before.
+        check_apart(Some(4), "25%", &all, "2 of 3: confirmed");
+        check_apart(Some(5), "5%", &[all[0], all[1], "new 0 70 0%"], "2 of 2: confirmed");
     }
 
     #[test]

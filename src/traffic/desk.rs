@@ -82,7 +82,7 @@ impl Desk {
         }
         let hold = asking.hold()?;
         match self.feed.poll(asking.poll(name)?, hold).await {
-            Polled::Split(wished) => Ok(Some(wished)),
+            Polled::Split(wished) => Ok(Some(*wished)),
             Polled::Unchanged => Ok(None),
             Polled::Unknown => Err(unknown()),
         }

@@ -64,7 +64,7 @@ struct Route {
 
 /// How a poll that is owed the wish gets it.
 enum Told {
-    Now(Wished),
+    Now(Box<Wished>),
     /// First it must be stored that the instance may carry it.
     OnceKept,
 }
@@ -121,7 +121,10 @@ impl Feed {
 
     /// Makes `wished` the split every instance is told, and wakes held polls. An older generation than the known one
     /// changes nothing, nor does another share under the same generation: `false` (L5).
+    ///
+    /// A segment that the splitter cannot keep apart puts everybody on the serving side.
     pub fn publish(&self, wished: Wished) -> bool {
+        let wished = wished.expressible();
         let (route, generation) = (wished.route.clone(), wished.generation);
         let at_once = observe::awaited(&wished).is_none();
         let mut known = self.known();
@@ -250,7 +253,7 @@ impl Feed {
         let now = self.inner.clock.mono();
         let nodes = known.instances.get(route).into_iter().flat_map(BTreeMap::values);
         let followers: Vec<_> = nodes.map(|i| self.follower(i, wished, now)).collect();
-        let asked = Asked { generation, weight, expected };
+        let asked = Asked { generation, weight, expected, apart_since: wished.apart_since() };
         Some(confirm::confirm(asked, route.as_str(), &followers))
     }
 
@@ -306,7 +309,7 @@ impl Feed {
         Some(if keeps && !instance.is_kept(wished) {
             Told::OnceKept
         } else {
-            Told::Now(wished.clone())
+            Told::Now(Box::new(wished.clone()))
         })
     }
 
@@ -345,7 +348,9 @@ impl Known {
             return true;
         };
         let known = &route.wished;
-        let same = wished.generation == known.generation && wished.share == known.share;
+        let same = wished.generation == known.generation
+            && wished.share == known.share
+            && wished.overrides == known.overrides;
         if wished.generation <= known.generation && !same {
             return false;
         }

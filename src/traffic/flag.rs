@@ -20,7 +20,7 @@ use super::desk::{Desk, ProviderAuth, token};
 use super::feed::Feed;
 use super::split::Wished;
 use crate::domain::{Arm, Name};
-use crate::flags::{HASH, Split, evaluate};
+use crate::flags::{HASH, Split, evaluate, own_share};
 use crate::plan::Splitter;
 
 /// A context is a few attributes of one user.
@@ -93,7 +93,9 @@ fn answer(feed: &Feed, key: &str, context: &Map<String, Value>) -> Response {
         let details = format!("there is no flag `{key}`");
         return fail(StatusCode::NOT_FOUND, key, "FLAG_NOT_FOUND", details);
     };
-    let split = Split { weight: wished.idle_weight(), salt: &wished.salt };
+    let own = own_share(&wished.overrides, |name| attribute(context, name));
+    let own = own.map(|own| wished.exposure(own.share));
+    let split = Split { weight: wished.idle_weight(), own, salt: &wished.salt };
     let found = evaluate(split, unit(wished, context).as_deref());
     let variant = match found.arm {
         Arm::Baseline => wished.baseline_label().unwrap_or("baseline"),
@@ -120,16 +122,25 @@ fn context(body: &[u8]) -> Result<Map<String, Value>, (&'static str, String)> {
 
 /// What is bucketed: the route's attribute, or the targeting key where the context has none.
 fn unit(wished: &Wished, context: &Map<String, Value>) -> Option<String> {
-    let text = |name: &str| match context.get(name)? {
+    let named = match &wished.splitter {
+        Splitter::Flag { unit, .. } => text(context, unit),
+        Splitter::Haproxy { .. } | Splitter::Pull { .. } | Splitter::Observe => None,
+    };
+    named.or_else(|| text(context, "targetingKey"))
+}
+
+fn text(context: &Map<String, Value>, name: &str) -> Option<String> {
+    match context.get(name)? {
         Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
-    };
-    let named = match &wished.splitter {
-        Splitter::Flag { unit, .. } => text(unit),
-        Splitter::Haproxy { .. } | Splitter::Pull { .. } | Splitter::Observe => None,
-    };
-    named.or_else(|| text("targetingKey"))
+    }
+}
+
+/// `beta: true` is a segment, and no unit.
+fn attribute(context: &Map<String, Value>, name: &str) -> Option<String> {
+    let word = || context.get(name).and_then(Value::as_bool).map(|yes| yes.to_string());
+    text(context, name).or_else(word)
 }
 
 fn fail(
@@ -145,10 +156,10 @@ fn fail(
 mod tests {
     use axum::body::Body;
 
-    use super::super::testing::{OneToken, TOKEN, call, feed_of, search_flag, shop};
+    use super::super::testing::{OneToken, TOKEN, call, feed_of, own, search_flag, shop};
     use super::*;
     use crate::clock::ManualClock;
-    use crate::domain::Timestamp;
+    use crate::domain::{Side, Timestamp};
 
     fn flag(percent: u32) -> Feed {
         feed_of(Wished { splitter: search_flag(), ..shop(3, percent) })
@@ -226,6 +237,29 @@ mod tests {
         let labels = [None, None];
         let feed = feed_of(Wished { splitter: search_flag(), labels, ..shop(3, 100) });
         check(&evaluate(&feed, "search-v2", "").await, "200 canary STATIC");
+    }
+
+    #[tokio::test]
+    async fn a_cut_segment_gets_the_baseline() {
+        let cut = |serving| {
+            let overrides = vec![own("platform", "ios", 0), own("beta", "true", 0)];
+            let splitter = search_flag();
+            feed_of(Wished { splitter, overrides, serving, ..shop(3, 100) })
+        };
+        let rows = [
+            (r#"{"user_id":"u1","platform":"ios"}"#, "200 v1 TARGETING_MATCH"),
+            (r#"{"platform":"ios"}"#, "200 v1 TARGETING_MATCH"),
+            (r#"{"user_id":"u1","beta":true}"#, "200 v1 TARGETING_MATCH"),
+            (r#"{"user_id":"u1","platform":"android"}"#, "200 v2 STATIC"),
+            (r#"{"user_id":"u1"}"#, "200 v2 STATIC"),
+        ];
+        for (context, expect) in rows {
+            // A rollout that completes swaps the sides, and moves nobody.
+            for serving in [Side::A, Side::B] {
+                let body = format!("{{\"context\":{context}}}");
+                check(&evaluate(&cut(serving), "search-v2", body).await, expect);
+            }
+        }
     }
 
     #[tokio::test]

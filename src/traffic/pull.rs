@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::desk::{Asking, Desk, Problem};
 use super::split::Wished;
-use crate::domain::{Generation, Share, Side, Weight};
+use crate::domain::{Generation, Override, Share, Side, Weight};
 use crate::flags::HASH;
 use crate::plan::Splitter;
 
@@ -30,11 +30,23 @@ struct Document<'a> {
     settled_ppm: Share,
     /// The idle side's share.
     canary_ppm: Weight,
+    /// Those with a share of their own: whoever has the attribute with this value gets it, whatever the route's is.
+    segments: Vec<SegmentShare<'a>>,
     baseline: Option<&'a str>,
     canary: Option<&'a str>,
     hash: &'static str,
     salt: &'a str,
     unit: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct SegmentShare<'a> {
+    attribute: &'a str,
+    value: &'a str,
+    /// The second side's.
+    share_ppm: Share,
+    /// The idle side's.
+    canary_ppm: Weight,
 }
 
 impl<'a> Document<'a> {
@@ -48,12 +60,22 @@ impl<'a> Document<'a> {
             share_ppm: wished.share,
             settled_ppm: wished.settled(),
             canary_ppm: wished.idle_weight(),
+            segments: wished.overrides.iter().map(|own| segment(wished, own)).collect(),
             baseline: wished.baseline_label(),
             canary: wished.canary_label(),
             hash: HASH,
             salt: &wished.salt,
             unit: unit(&wished.splitter),
         }
+    }
+}
+
+fn segment<'a>(wished: &Wished, own: &'a Override) -> SegmentShare<'a> {
+    SegmentShare {
+        attribute: &own.segment.attribute,
+        value: &own.segment.value,
+        share_ppm: own.share,
+        canary_ppm: wished.exposure(own.share),
     }
 }
 
@@ -100,7 +122,9 @@ mod tests {
     use axum::http::Request;
 
     use super::super::feed::Feed;
-    use super::super::testing::{OneToken, TOKEN, call, feed_of, get, name, search_flag, shop};
+    use super::super::testing::{
+        OneToken, TOKEN, call, feed_of, get, name, own, search_flag, shop,
+    };
     use super::*;
     use crate::clock::ManualClock;
     use crate::domain::Timestamp;
@@ -118,9 +142,20 @@ mod tests {
             get(&served(&feed), ASK).await,
             "200\napplication/json\n\
              {\"route\":\"shop\",\"generation\":7,\"sides\":[\"a\",\"b\"],\"serving\":\"b\",\
-             \"share_ppm\":750000,\"settled_ppm\":1000000,\"canary_ppm\":250000,\
+             \"share_ppm\":750000,\"settled_ppm\":1000000,\"canary_ppm\":250000,\"segments\":[],\
              \"baseline\":\"v2\",\"canary\":\"v1\",\"hash\":\"xxh3-v1\",\"salt\":\"shop\",\"unit\":\"user_id\"}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_segment_kept_apart_is_told_with_its_own_share() {
+        let splitter = Splitter::Pull { instances: 1, unit: None };
+        let overrides = vec![own("platform", "ios", 0)];
+        let wished = Wished { splitter, overrides, ..shop(3, 50) };
+        let answer = get(&served(&feed_of(wished)), ASK).await;
+        let told = "\"canary_ppm\":500000,\"segments\":[{\"attribute\":\"platform\",\"value\":\"ios\",\
+                    \"share_ppm\":0,\"canary_ppm\":0}],";
+        assert!(answer.contains(told), "{answer}");
     }
 
     #[tokio::test]

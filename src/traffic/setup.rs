@@ -29,10 +29,11 @@ fn pull(route: &str, unit: &str, base_url: &str) -> String {
 #   have = \"\"                                  # nothing is in force yet
 #   loop:
 #     answer = GET {base_url}/pull/v1/splits/{route}?node=HOST&boot=START&have={{have}}
-#     200: put canary_ppm, baseline, canary and salt in force, then have = answer.generation
+#     200: put canary_ppm, segments, baseline, canary and salt in force, then have = answer.generation
 #     304: nothing new.   Anything else, or no answer: keep what you have, wait 1 s
 #   for each {unit}:
 #     canary if xxh3_64(salt + \"\\0\" + {unit}) * 1000000 / 2^64 < canary_ppm, else baseline
+#     where one of segments is {unit}'s (its attribute has that value), its canary_ppm counts instead
 #
 # HOST outlives a restart, START differs after each; the poll with the new `have` is the acknowledgement.
 curl -H \"Authorization: Bearer $TIDEGATE_TOKEN\" \\

@@ -1,6 +1,6 @@
 //! What the feed speaks of: the wished split, a poll, its answer, and what leaves as events.
 
-use crate::domain::{Generation, Name, RolloutName, Share, Side, Weight};
+use crate::domain::{Generation, Name, Override, RolloutName, Share, Side, Weight};
 use crate::plan::Splitter;
 use crate::store::InstanceRow;
 
@@ -11,6 +11,8 @@ pub struct Wished {
     pub generation: Generation,
     /// Side B's.
     pub share: Share,
+    /// Segments with a share of their own.
+    pub overrides: Vec<Override>,
     pub serving: Side,
     /// Values of the arm label on either side, as far as known.
     pub labels: [Option<String>; 2],
@@ -45,6 +47,21 @@ impl Wished {
         }
     }
 
+    /// Since when a segment is kept apart. Who carries an older split still mixes it in.
+    pub(super) fn apart_since(&self) -> Option<Generation> {
+        self.overrides.iter().map(|own| own.since).max()
+    }
+
+    /// A split whose segments this splitter can tell apart: where it cannot, everybody is on the serving side.
+    pub(super) fn expressible(self) -> Self {
+        if self.overrides.is_empty() || self.splitter.abilities().segments {
+            return self;
+        }
+        let (route, splitter) = (&self.route, self.splitter.word());
+        tracing::warn!(%route, "{splitter} cannot keep a segment apart: `{route}` is all on its serving side");
+        Self { share: self.settled(), overrides: Vec::new(), ..self }
+    }
+
     pub fn baseline_label(&self) -> Option<&str> {
         self.labels[self.serving.index()].as_deref()
     }
@@ -74,7 +91,7 @@ pub struct Poll {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Polled {
-    Split(Wished),
+    Split(Box<Wished>),
     /// Nothing new within the hold.
     Unchanged,
     /// There is no such route.

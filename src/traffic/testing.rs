@@ -13,7 +13,7 @@ use super::desk::ProviderAuth;
 use super::feed::Feed;
 use super::split::Wished;
 use crate::clock::ManualClock;
-use crate::domain::{Generation, Name, Share, Side, Timestamp};
+use crate::domain::{Generation, Name, Override, Segment, Share, Side, Timestamp};
 use crate::plan::Splitter;
 
 pub(super) const TOKEN: &str = "secret";
@@ -41,6 +41,7 @@ pub(super) fn shop(generation: i64, percent: u32) -> Wished {
         route: name("shop"),
         generation: Generation(generation),
         share: share(percent),
+        overrides: Vec::new(),
         serving: Side::A,
         labels: [Some("v1".to_owned()), Some("v2".to_owned())],
         splitter: Splitter::Haproxy { instances: 2, sides: ["old".to_owned(), "new".to_owned()] },
@@ -48,6 +49,12 @@ pub(super) fn shop(generation: i64, percent: u32) -> Wished {
         holder: Some("shop#1".parse().unwrap()),
         yields: false,
     }
+}
+
+/// A segment with `percent` of side B, since generation 3.
+pub(super) fn own(attribute: &str, value: &str, percent: u32) -> Override {
+    let segment = Segment { attribute: attribute.to_owned(), value: value.to_owned() };
+    Override { segment, share: share(percent), since: Generation(3) }
 }
 
 pub(super) fn search_flag() -> Splitter {

@@ -27,6 +27,7 @@ pub fn wished<S: Subject>(number: i64, ppm: u32, serving: Side) -> Wished {
         route: Name::new(ROUTE).unwrap(),
         generation: Generation(number),
         share: Share::from_ppm(ppm).unwrap(),
+        overrides: Vec::new(),
         serving,
         labels: [Some("v1".to_owned()), Some("v2".to_owned())],
         splitter: S::splitter(),

@@ -11,8 +11,8 @@ from mpmath import mp, mpf, log, exp, mpf as F
 mp.dps = 50
 rng = random.Random(20)
 
-MULTIPLES = [F("1.1"), F("1.2")] + [1 + F("0.4") * F(150) ** (F(j) / 5) for j in range(6)]
-PRIOR = [F("0.3")] + [F("0.7") * F("0.075")] * 2 + [F("0.7") * F("0.85") / 6] * 6
+MULTIPLES = [F(m) for m in ("1.12", "1.24", "1.45", "1.75", "2.2", "3.6", "8", "22")]
+PRIOR = [F("0.12")] + [F("0.88") * F(v) for v in ("0.1", "0.11", "0.09", "0.13", "0.17", "0.11", "0.09", "0.2")]
 
 
 def f(x):
@@ -41,14 +41,19 @@ def log_ratio(counts, lc1, lb1, rho, delta):
 
 class Baseline:
     def __init__(self):
-        self.n, self.e, self.s, self.pairs, self.open = mpf(0), mpf(0), mpf(12), mpf(8), None
-        self.block = (mpf(0), mpf(0))
+        self.n, self.e, self.s, self.pairs = mpf(0), mpf(0), mpf(12), mpf(8)
+        self.block, self.group = (mpf(0), mpf(0)), []
 
     def rate(self):
         return (self.e + F("0.5")) / (self.n + 500)
 
     def phi(self):
-        return max(mpf(1), self.s / self.pairs * (1 + F("0.5") * mp.sqrt(2 / self.pairs)))
+        error = mp.sqrt(2 / self.pairs)
+        safe = self.s / self.pairs * (1 + error / 2)
+        slack = F("1.5") * error * (self.pairs - 8) / self.pairs
+        if safe <= 1 + slack:
+            return mpf(1)
+        return safe if safe >= 1 + 2 * slack else 1 + 2 * (safe - 1 - slack)
 
     def learn(self, n, e):
         n, e = mpf(n), mpf(e)
@@ -59,15 +64,18 @@ class Baseline:
         if not full:
             return
         (n, e), self.block = self.block, (mpf(0), mpf(0))
-        if self.open is None:
-            self.open = (n, e)
-            return
-        (n1, e1), self.open = self.open, None
-        both, th = e1 + e, n / (n1 + n)
-        if both >= 2:
-            x2 = (e - both * th) ** 2 / (both * th * (1 - th))
-            self.s += min(x2, 30 * max(mpf(1), self.phi() / F("2.5")))
+        n1, e1 = sum(g[0] for g in self.group), sum(g[1] for g in self.group)
+        both = e1 + e
+        if self.group and both >= 2:
+            th = n / (n1 + n)
+            x2, most = (e - both * th) ** 2 / (both * th * (1 - th)), 30 * max(mpf(1), self.phi() / F("2.5"))
+            self.s += min(x2, most)
             self.pairs += 1
+            if x2 >= most:
+                self.group = []
+        self.group.append((n, e))
+        if len(self.group) == 5:
+            self.group = []
 
 
 def play(rho, delta, margin, looks, planned):
@@ -77,9 +85,11 @@ def play(rho, delta, margin, looks, planned):
     for counts in looks:
         lb, phi, total = base.rate(), base.phi(), sum(wealth)
         edge = rho * lb + delta
+        far = exp(1 + 2 / (phi - 1)) if phi > 1 else mp.inf
         wealth = [(1 - s) * w + s * p * total for w, p in zip(wealth, PRIOR)]
         wealth = wealth[:1] + [
-            w * exp(log_ratio(counts, k * edge, lb, rho, delta) / phi) for w, k in zip(wealth[1:], MULTIPLES)
+            w * exp(log_ratio(counts, min(k, far) * edge, lb, rho, delta) / phi)
+            for w, k in zip(wealth[1:], MULTIPLES)
         ]
         health = [
             w * exp(log_ratio(counts, k * lb, lb, mpf(1), margin) / phi) for w, k in zip(health, [1, F("0.7")])

@@ -1,19 +1,17 @@
 //! What every adapter of the store promises: each test takes any `dyn Store`, and runs here on SQLite,
 //! in a file and in memory.
 
-use std::collections::BTreeMap;
-
-use tidegate::domain::{Actor, Generation, Side, Timestamp};
+use tidegate::domain::{Actor, Generation, Override, Segment, Side, Timestamp};
 use tidegate::engine::{Effect, Learned, Phase};
 use tidegate::judge::Baseline;
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{
-    Answered, Applied, Committed, Flush, InstanceRow, JournalEnd, Kill, ListFilter, PushBatch,
-    PushedCount, PushedDelta, Role, RouteChange, Started, Store, StoreError, Stored, TokenRow,
-    chain,
+    Answered, Applied, Committed, Flush, InstanceRow, JournalEnd, Kill, ListFilter, Role,
+    RouteChange, Started, Store, StoreError, Stored, TokenRow, chain,
 };
 
 use crate::fixtures::*;
+use crate::pushed::*;
 
 /// Runs each law on both kinds of SQLite store.
 macro_rules! contract {
@@ -54,6 +52,8 @@ contract! {
     kills_stand_until_removed
     instances_are_replaced_and_forgotten
     a_pushed_batch_counts_once
+    names_are_few
+    a_user_counts_once_with_their_first_ten_minutes
     tokens_are_found_until_revoked
     the_first_answer_under_a_key_stays
 }
@@ -291,14 +291,19 @@ async fn routes_keep_who_serves(store: &dyn Store) {
     let one = started(store, "shop", &road).await;
     let mut swap = commit(&one, shifting(), "shift");
     let change = shift(&new, Some(&one.name), 100);
-    swap.route = Some(RouteChange { serving: Side::B, ..change });
+    let segment = Segment { attribute: "platform".to_owned(), value: "ios".to_owned() };
+    let own = Override { segment, share: weight(0), since: Generation(1) };
+    let overrides = vec![own.clone()];
+    swap.route = Some(RouteChange { serving: Side::B, overrides: overrides.clone(), ..change });
     commit_one(store, swap).await;
+    assert_eq!(store.routes().await.unwrap()[0].overrides, overrides);
     road.dashboard = Some("https://dash.example".to_owned());
     assert_eq!(store.apply_route(&road, at(2)).await.unwrap(), Applied::Held(one.name.clone()));
 
     let held = store.route(&road.name).await.unwrap().expect("the route");
     let two = store.rollout(&one.name).await.unwrap().expect("it");
     let mut end = commit(&two, reverted(), "end");
+    assert_eq!(held.overrides, [own]);
     let learned = Learned::from([("errors".to_owned(), Baseline::default())]);
     end.route = Some(RouteChange { learned: Some(learned.clone()), ..shift(&held, None, 100) });
     assert_eq!(held.learned, Learned::new());
@@ -308,6 +313,7 @@ async fn routes_keep_who_serves(store: &dyn Store) {
     assert_eq!(store.apply_route(&road, at(3)).await.unwrap(), Applied::Changed);
     let now = store.routes().await.unwrap().remove(0);
     assert_eq!((now.route, now.serving, now.share), (road, Side::B, weight(100)));
+    assert_eq!(now.overrides, []);
     assert_eq!(now.labels, [Some("v1".to_owned()), Some("v2".to_owned())]);
 }
 
@@ -403,31 +409,6 @@ async fn instances_are_replaced_and_forgotten(store: &dyn Store) {
     assert!(store.forget_instance(&name("road"), "n1").await.unwrap());
     assert!(!store.forget_instance(&name("road"), "n1").await.unwrap());
     assert_eq!(store.instances().await.unwrap(), [row("n2", 1)]);
-}
-
-async fn a_pushed_batch_counts_once(store: &dyn Store) {
-    let delta = |requests, failures| PushedDelta { requests, failures };
-    let batch = |id: &str, canary| PushBatch {
-        route: name("road"),
-        batch: id.to_owned(),
-        counts: BTreeMap::from([("v1".to_owned(), delta(100, 1)), ("v2".to_owned(), canary)]),
-        at: at(1),
-    };
-    assert!(store.push(&batch("one", delta(10, 2))).await.unwrap());
-    assert!(!store.push(&batch("one", delta(10, 2))).await.unwrap());
-    assert!(store.push(&batch("two", delta(5, 0))).await.unwrap());
-    let row = |arm: &str, requests, failures| PushedCount {
-        arm: arm.to_owned(),
-        requests,
-        failures,
-        updated: at(1),
-    };
-    let counted = [row("v1", 200, 2), row("v2", 15, 2)];
-    assert_eq!(store.pushed(&name("road")).await.unwrap(), counted);
-    let too_much = store.push(&batch("three", delta(u64::MAX, 0))).await;
-    assert!(too_much.is_err(), "a count that overflows is refused");
-    assert_eq!(store.pushed(&name("road")).await.unwrap(), counted);
-    assert!(store.push(&batch("three", delta(1, 0))).await.unwrap(), "and its batch id forgotten");
 }
 
 async fn tokens_are_found_until_revoked(store: &dyn Store) {

@@ -85,6 +85,7 @@ pub fn state(phase: Phase) -> State {
         journalled_at: at(0),
         stepped_back: None,
         swapped: false,
+        cuts: Vec::new(),
         began_at: None,
         yields: false,
     }
@@ -177,6 +178,7 @@ pub fn shift(row: &RouteRow, holder: Option<&RolloutName>, percent: u32) -> Rout
         expected: row.generation,
         generation: Generation(row.generation.0 + 1),
         share: weight(percent),
+        overrides: Vec::new(),
         serving: row.serving,
         labels: [Some("v1".to_owned()), Some("v2".to_owned())],
         holder: holder.cloned(),

@@ -2,4 +2,5 @@
 
 mod contract;
 mod fixtures;
+mod pushed;
 mod sqlite;

@@ -10,6 +10,7 @@ use crate::api::problem::{Answer, Refusal};
 use crate::api::sent::Sent;
 use crate::api::views::{BatchBody, CountedAnswer, ErrorView};
 use crate::metrics::{Batch, fold};
+use crate::store::{Counted, MOST_NAMES, TooMany};
 use crate::traffic::ProviderAuth;
 
 /// Adds a batch of outcomes to the counters of a route; answered once it is stored
@@ -23,8 +24,25 @@ pub async fn push(State(api): State<Api>, Sent(batch): Sent<Batch>) -> Answer<Js
     if api.service.feed().wished(&batch.route).is_none() {
         api.route_row(batch.route.as_str()).await?;
     }
-    let counted = api.service.store().push(&batch).await?;
-    Ok(Json(CountedAnswer { counted }))
+    match api.service.store().push(&batch).await? {
+        Counted::New => Ok(Json(CountedAnswer { counted: true })),
+        Counted::Before => Ok(Json(CountedAnswer { counted: false })),
+        Counted::TooMany(what) => {
+            Err(Refusal::unprocessable(too_many(batch.route.as_str(), &what)))
+        }
+    }
+}
+
+fn too_many(route: &str, what: &TooMany) -> String {
+    let (what, mend) = match what {
+        TooMany::Attributes => ("attributes in `segment`".to_owned(), "send those that plans name"),
+        TooMany::Values(attribute) => (
+            format!("values of `{attribute}` in `segment`"),
+            "send a few groups, never an id; what is not sent for seven days is forgotten",
+        ),
+        TooMany::Numbers => ("names in `values`".to_owned(), "send those that plans name"),
+    };
+    format!("route `{route}` would have more than {MOST_NAMES} {what}: {mend}")
 }
 
 /// The same on the provider listener, whose rule about tokens it follows.

@@ -39,8 +39,23 @@ pub(super) fn actions(
         let command = format!("tidegate unkill {}", kill.route);
         actions.insert(0, action("unkill", command, text));
     }
-    actions.push(act("explain", "the evidence in full"));
+    let explain = act("explain", "the evidence in full");
+    // Who reads that a segment was cut asks why first.
+    let first = !state.cuts.is_empty() && is_going(&state.phase);
+    actions.insert(if first { 0 } else { actions.len() }, explain);
     actions
+}
+
+/// On its way by itself, and not back.
+fn is_going(phase: &Phase) -> bool {
+    matches!(
+        phase,
+        Phase::Waiting { .. }
+            | Phase::Calling { .. }
+            | Phase::Shifting { .. }
+            | Phase::Baking { .. }
+            | Phase::Finishing { .. }
+    )
 }
 
 fn action(name: &str, command: String, text: &str) -> ActionView {

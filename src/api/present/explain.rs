@@ -1,7 +1,7 @@
 //! The evidence in full, and what each number means.
 
 use super::{Facts, line, rollout};
-use crate::api::views::{CheckView, ExplainView, RolloutView, TermView};
+use crate::api::views::{CheckView, CutView, ExplainView, RolloutView, TermView};
 use crate::judge::words::{percent, thousands, times};
 use crate::store::Stored;
 
@@ -34,7 +34,7 @@ const TERMS: &[(&str, &str)] = &[
 
 pub fn explain(stored: &Stored, facts: &Facts) -> ExplainView {
     let view = rollout(stored, facts);
-    let told = |kind: &str| matches!(kind, "verdict" | "reverting" | "paused" | "passed");
+    let told = |kind: &str| matches!(kind, "verdict" | "reverting" | "paused" | "passed" | "cut");
     ExplainView {
         story: story(&view),
         verdicts: facts.journal.iter().filter(|l| told(&l.entry.kind)).map(line).collect(),
@@ -61,6 +61,7 @@ fn story(view: &RolloutView) -> Vec<String> {
         let (text, limit) = (&evidence.text, &evidence.limit_text);
         story.push(format!("Evidence of harm over all checks: {text}; it reverts at {limit}."));
     }
+    story.extend(view.cuts.iter().map(|cut| cut_told(cut, view)));
     story.extend(view.checks.iter().map(|check| check_told(check, view)));
     if let Some(revert) = &view.revert {
         story.push(format!("Decided by {} at {}.", revert.by, revert.decided_at.0));
@@ -68,6 +69,15 @@ fn story(view: &RolloutView) -> Vec<String> {
     }
     story.extend(view.waits_for.iter().map(|what| format!("It waits for: {what}.")));
     story
+}
+
+fn cut_told(cut: &CutView, view: &RolloutView) -> String {
+    let CutView { attribute, value, since, sentence } = cut;
+    format!(
+        "{attribute} {value} is kept on {} since {}: {sentence}. From then on it is left out of every comparison, and \
+         evidence starts anew against twice the odds.",
+        view.baseline, since.0
+    )
 }
 
 fn check_told(check: &CheckView, view: &RolloutView) -> String {

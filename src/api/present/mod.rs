@@ -4,6 +4,7 @@
 //! Does not: read stores or clocks; a handler gathers [`Facts`] and shows the view.
 
 mod actions;
+mod cuts;
 mod explain;
 mod ladder;
 mod now;
@@ -28,7 +29,7 @@ use super::views::{
 };
 use crate::domain::{Doubt, Reason, RolloutName, Timestamp};
 use crate::engine::{Finding, Latch, Phase, State};
-use crate::plan::{Program, Splitter, fill};
+use crate::plan::{Program, fill};
 use crate::store::{JournalLine, Kill, Stored};
 use crate::traffic::Confirmation;
 
@@ -81,6 +82,7 @@ pub fn rollout(stored: &Stored, facts: &Facts) -> RolloutView {
         doubt: state.doubt.as_ref().map(doubt),
         reason: reason_of(&state.phase).map(reason),
         latch: latch(state.latch).to_owned(),
+        cuts: cuts::cuts(state),
         started_by: state.started_by.to_string(),
         started_at: At(state.started_at),
         first_exposed_at: state.first_exposed_at.map(At),
@@ -134,6 +136,7 @@ pub fn summary(row: Row<'_>, facts: &Facts) -> RolloutSummary {
         until: until.map(At),
         weight_ppm: state.wish.weight.ppm(),
         doubt: state.doubt.as_ref().map(doubt),
+        cuts: cuts::cuts(state),
         started_by: state.started_by.to_string(),
         started_at: At(state.started_at),
         ended_at: ended_at(&state.phase).map(At),
@@ -195,7 +198,7 @@ fn split(
         (all > 0).then(|| canary as f64 / all as f64)
     };
     SplitView {
-        splitter: splitter(&program.route.split).to_owned(),
+        splitter: program.route.split.word().to_owned(),
         wish_ppm: state.wish.weight.ppm(),
         generation: state.wish.generation.0,
         confirmed_at: state.wish.confirmed_at.map(At),
@@ -250,15 +253,6 @@ fn latch(latch: Latch) -> &'static str {
         Latch::None => "none",
         Latch::Revert => "revert",
         Latch::Kill => "kill",
-    }
-}
-
-pub(super) fn splitter(splitter: &Splitter) -> &'static str {
-    match splitter {
-        Splitter::Haproxy { .. } => "haproxy",
-        Splitter::Pull { .. } => "pull",
-        Splitter::Flag { .. } => "flag",
-        Splitter::Observe => "observe",
     }
 }
 

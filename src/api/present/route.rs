@@ -1,6 +1,6 @@
 //! Routes, kills and tokens.
 
-use super::{follow, splitter};
+use super::follow;
 use crate::api::views::{At, InstanceView, KillView, RouteView, TokenView};
 use crate::domain::Side;
 use crate::store::{InstanceRow, Kill, Role, RouteRow, TokenRow};
@@ -22,7 +22,7 @@ pub fn route(
     RouteView {
         name: row.route.name.to_string(),
         labels: row.route.labels.clone(),
-        splitter: splitter(&row.route.split).to_owned(),
+        splitter: row.route.split.word().to_owned(),
         serving_side: match row.serving {
             Side::A => "a".to_owned(),
             Side::B => "b".to_owned(),

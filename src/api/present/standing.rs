@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cuts::{but, stands_without};
 use super::{Facts, Row};
 use crate::api::views::{CheckView, Group, ProgressView};
 use crate::domain::{Doubt, Reason, Timestamp, human};
@@ -33,6 +34,10 @@ impl Standing {
 
 /// `checks`: without them (in lists) a bake says less of what it waits for.
 pub(super) fn standing(row: Row<'_>, checks: &[CheckView], facts: &Facts) -> Standing {
+    stands_without(whole(row, checks, facts), row.state, facts.now)
+}
+
+fn whole(row: Row<'_>, checks: &[CheckView], facts: &Facts) -> Standing {
     let Row { program, state, .. } = row;
     match &state.phase {
         Phase::Queued => queued(program, facts),
@@ -60,8 +65,8 @@ pub(super) fn standing(row: Row<'_>, checks: &[CheckView], facts: &Facts) -> Sta
         Phase::Reverting { because, alarmed, .. } => reverting(because, *alarmed, facts),
         Phase::Completed { at, .. } => {
             let whose = match program.route.split {
-                Splitter::Observe => "observed only, every step passed for",
-                _ => "everybody is on",
+                Splitter::Observe => "observed only, every step passed for".to_owned(),
+                _ => format!("everybody{} is on", but(state)),
             };
             let headline = format!("completed {}: {whose} {}", at.clock(), program.canary);
             Standing::new(Group::Ended, "completed", headline)

@@ -496,3 +496,70 @@ fn instants_survive_json_even_beyond_all_calendars() {
     }
     assert!(serde_json::from_str::<At>("\"yesterday\"").is_err());
 }
+
+/// Harm in one segment, of a plan that cuts it.
+fn cut() -> Tale {
+    let mut tale = Tale::baking();
+    let program = Arc::make_mut(&mut tale.stored.program);
+    program.plan.on_regression = crate::plan::OnRegression::RevertSegment;
+    program.plan.segments.insert("platform".to_owned(), vec!["ios".to_owned()]);
+    let sentence = "the canary fails 3.8x as often".to_owned();
+    tale.looked(Finding::Regression { check: "errors in platform ios".to_owned(), sentence })
+}
+
+#[test]
+fn a_segment_that_was_cut_asks_for_a_person_and_waits_for_none() {
+    let ios = "platform ios at 0 % since 16:03";
+    let waits = "every instance to follow";
+    let explain = "tidegate explain checkout";
+    let moving = format!("{ios}, others 5 %: moving to 5 %");
+    stands(cut(), Group::NeedsYou, &moving, waits, explain);
+    let pass = || Finding::Pass { sentence: "no harm".to_owned() };
+    let well = cut().confirmed().looked(pass());
+    assert!(!well.view().needs_person);
+    assert_eq!(summary((&well.stored).into(), &well.facts).holds, "cut");
+    stands(
+        well,
+        Group::NeedsYou,
+        &format!("{ios}, others 5 % and well"),
+        "bake 20 s of 10m",
+        explain,
+    );
+    let because = "lunch".to_owned();
+    let paused = cut().confirmed().told(Command::Pause { because });
+    assert!(paused.view().needs_person);
+    let headline = format!("paused at 5 %: asked by jonas: lunch; {ios}");
+    let (wait, resume) = ("a person: resume or revert", "tidegate resume checkout");
+    stands(paused, Group::NeedsYou, &headline, wait, resume);
+}
+
+#[test]
+fn a_cut_says_since_when_and_why() {
+    let tale = cut().confirmed();
+    let [cut] = &tale.view().cuts[..] else { panic!("{:?}", tale.view().cuts) };
+    assert_eq!((cut.attribute.as_str(), cut.value.as_str()), ("platform", "ios"));
+    assert_eq!(cut.sentence, "errors in platform ios: the canary fails 3.8x as often");
+    let told = explain(&tale.stored, &tale.facts);
+    let story = told.story.join("\n");
+    assert!(
+        story.contains("platform ios is kept on v412 since 2025-11-24T16:03:00.000Z: errors"),
+        "{story}"
+    );
+    assert!(told.verdicts.iter().any(|line| line.kind == "cut"));
+}
+
+#[test]
+fn after_a_cut_not_everybody_has_the_new_version() {
+    let because = "ios later".to_owned();
+    let tale = cut().confirmed().told(Command::Promote { because }).confirmed();
+    let view = tale.view();
+    assert!(
+        view.headline.ends_with(": everybody but platform ios is on v413"),
+        "{}",
+        view.headline
+    );
+    assert_eq!(view.group, Group::Ended);
+    let because = "not without ios".to_owned();
+    let back = cut().confirmed().told(Command::Revert { because });
+    assert_eq!(back.view().headline, "going back: asked by jonas: not without ios");
+}

@@ -1,6 +1,7 @@
 //! Through the real router, over a real store, beside a running scheduler.
 
 mod auth;
+mod cut;
 mod events;
 mod hostile;
 mod rollouts;

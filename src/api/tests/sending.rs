@@ -148,13 +148,17 @@ async fn a_batch_is_counted_once() {
                 arm: "v1".into(),
                 outcome: "ok".into(),
                 count: Some(98),
-                latency_ms: None,
+                values: [("basket".to_owned(), 2.5)].into(),
+                user: Some("ana".to_owned()),
+                segment: [("platform".to_owned(), "ios".to_owned())].into(),
+                ..ObservationBody::default()
             },
             ObservationBody {
                 arm: "v1".into(),
                 outcome: "failed".into(),
                 count: Some(2),
                 latency_ms: Some(3.5),
+                ..ObservationBody::default()
             },
         ],
     };
@@ -167,10 +171,22 @@ async fn a_batch_is_counted_once() {
     assert_eq!(push(text.clone()).await.is(200)["counted"], true);
     assert_eq!(push(text.clone()).await.is(200)["counted"], false);
     let name = crate::domain::Name::new("shop").expect("a name");
-    let counts = world.service.store().pushed(&name).await.expect("counts");
-    assert_eq!((counts[0].requests, counts[0].failures), (100, 2));
+    let arms = ["v1".to_owned()].into();
+    let counts = world.service.store().pushed(&name, &arms).await.expect("counts");
+    let value = |series: &str| {
+        counts.iter().find(|count| count.series.to_string() == series).map(|count| count.value)
+    };
+    let series = ["requests", "failures", "requests in platform=ios", "sum/basket", "users"];
+    assert_eq!(series.map(value), [Some(100.0), Some(2.0), Some(98.0), Some(245.0), None]);
     push(text.replace("\"shop\"", "\"none\"")).await.problem(404, "not-found");
     push(text.replace("98", "0")).await.problem(422, "unprocessable");
+    let each = (0..50).map(
+        |i| json!({ "arm": "v1", "outcome": "ok", "segment": { "platform": format!("p{i}") } }),
+    );
+    let many = json!({ "batch": "b2", "route": "shop", "observations": each.collect::<Vec<_>>() });
+    let told = push(many.to_string()).await.problem(422, "unprocessable");
+    let words = "route `shop` would have more than 50 values of `platform` in `segment`";
+    assert!(told.to_string().contains(words), "{told}");
     push(text.replace("\"ok\"", "\"good\"")).await.problem(400, "bad-request");
 }
 

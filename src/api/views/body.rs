@@ -83,8 +83,18 @@ pub struct ObservationBody {
     /// How many of these; one when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
+    /// Milliseconds, from 0 up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<f64>,
+    /// Numbers by name, each from 0 to 1e15; up to 50 names a route.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, f64>,
+    /// Whose request it was, for checks with `unit: user`. Only a keyed hash of it is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Attributes, like `platform: ios`: counted in each of these segments too. Up to 50 values an attribute.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub segment: BTreeMap<String, String>,
 }
 
 /// What `POST /api/v1/observations` answers.

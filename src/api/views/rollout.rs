@@ -20,13 +20,15 @@ pub struct RolloutSummary {
     pub group: Group,
     /// The phase's stable word.
     pub phase: String,
-    /// What holds it, in one or two words: `gate`, `blind`, `paused`, `window`, `queue`, `thin`, `baking`.
+    /// What holds it, in one or two words: `gate`, `blind`, `paused`, `cut`, `window`, `queue`, `thin`, `baking`.
     pub holds: String,
     pub headline: String,
     pub waits_for: Option<String>,
     pub until: Option<At>,
     pub weight_ppm: u32,
     pub doubt: Option<DoubtView>,
+    #[serde(default)]
+    pub cuts: Vec<CutView>,
     pub started_by: String,
     pub started_at: At,
     pub ended_at: Option<At>,
@@ -83,6 +85,9 @@ pub struct RolloutView {
     pub reason: Option<ReasonView>,
     /// `none`, `revert` or `kill`; only rises.
     pub latch: String,
+    /// Segments that were worse and went back alone.
+    #[serde(default)]
+    pub cuts: Vec<CutView>,
     pub started_by: String,
     pub started_at: At,
     pub first_exposed_at: Option<At>,
@@ -317,6 +322,16 @@ pub struct ReasonView {
     /// `regression`, `silence`, `doubted`, `person`, `kill`, `superseded`, `gate_timed_out`, `hook_failed`, `gave_up`,
     /// `hand_edit`, `mismatch` or `violation`.
     pub word: String,
+    pub sentence: String,
+}
+
+/// A segment that is kept on the baseline while the others go on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CutView {
+    pub attribute: String,
+    pub value: String,
+    pub since: At,
+    /// Why: the check and what it saw.
     pub sentence: String,
 }
 

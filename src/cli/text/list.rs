@@ -87,7 +87,8 @@ fn heading(group: Group, count: usize, layout: &Layout) -> String {
 
 fn row(r: &RolloutSummary, layout: &Layout) -> Vec<String> {
     let mut told = r.headline.clone();
-    if let (Some(waits), false) = (&r.waits_for, r.group == Group::Ended) {
+    // A rollout that goes on without a segment waits for nothing new.
+    if let (Some(waits), false) = (&r.waits_for, r.group == Group::Ended || r.holds == "cut") {
         told = waits.clone();
     }
     let when = match (r.ended_at, r.until) {

@@ -2,7 +2,7 @@
 
 use super::{Layout, journal, person, share};
 use crate::api::views::{
-    BandView, CheckView, CountsView, RevertView, RolloutView, SplitView, StepState, StepView,
+    BandView, CheckView, CountsView, CutView, RevertView, RolloutView, StepState, StepView,
 };
 use crate::cli::paint::{spread, table, wrap};
 use crate::domain::human;
@@ -66,10 +66,15 @@ fn observed(view: &RolloutView) -> bool {
 fn under_way(view: &RolloutView, layout: &Layout) -> Vec<String> {
     let mut lines = vec![spread(
         &wrap(&format!("  {}", ladder(&view.ladder, layout)), layout.width, "    "),
-        &split(&view.split),
+        &split(view),
         layout.width,
     )];
     lines.extend(waits(view, layout));
+    for CutView { attribute, value, since, sentence } in &view.cuts {
+        let since = layout.time(*since);
+        let text = format!("  {attribute} {value} went back alone {since} UTC: {sentence}");
+        lines.push(layout.paint.yellow(&wrap(&text, layout.width, "    ")));
+    }
     if let Some(doubt) = &view.doubt {
         let text = format!("  in doubt, {}: {}", doubt.word, doubt.detail);
         lines.push(layout.paint.yellow(&wrap(&text, layout.width, "    ")));
@@ -90,8 +95,11 @@ fn ladder(steps: &[StepView], layout: &Layout) -> String {
 }
 
 /// `wish 25 % · seen 24.9 % · haproxy 3 of 3 follow`.
-fn split(split: &SplitView) -> String {
-    let mut parts = vec![format!("wish {}", share(split.wish_ppm))];
+fn split(view: &RolloutView) -> String {
+    let split = &view.split;
+    let cut = |c: &CutView| format!(", {} {} 0 %", c.attribute, c.value);
+    let cuts: String = view.cuts.iter().map(cut).collect();
+    let mut parts = vec![format!("wish {}{cuts}", share(split.wish_ppm))];
     if let Some(seen) = split.seen_share {
         parts.push(format!("seen {}", percent(seen)));
     }

@@ -65,6 +65,20 @@ fn what_waits_for_a_person_says_so() {
 }
 
 #[test]
+fn a_segment_that_was_cut_is_told_with_its_reason() {
+    let mut view = baking();
+    view.cuts = read(json!([{
+        "attribute": "platform", "value": "ios", "since": "2026-11-25T06:12:00Z",
+        "sentence": "errors in platform ios: v413 fails 3.8x as often as v412",
+    }]));
+    let text = show(&view, &layout());
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[2], "  wish 25 %, platform ios 0 % · seen 24.9 % · haproxy 3 of 3 follow");
+    let why = "  platform ios went back alone 06:12:00 UTC: errors in platform ios: v413 fails 3.8x as often as v412";
+    assert_eq!(lines[4], why, "{text}");
+}
+
+#[test]
 fn narrow_terminals_lose_nothing() {
     let narrow = Layout { width: 60, ..layout() };
     let text = show(&baking(), &narrow);
@@ -100,6 +114,16 @@ STEPPING 1
   geo#18     baking     5 %   all well, baking          about 14:32:00 UTC
 ENDED 1
   fx#9       reverted   5 %   reverted at 5 %: errors   02:11:00 UTC");
+}
+
+#[test]
+fn a_cut_says_what_was_cut_and_not_what_the_bake_waits_for() {
+    let told = "platform ios at 0 % since 06:12, others 5 % and well";
+    let mut cut = row("search-v2#3", "needs_you", "cut", told);
+    cut["waits_for"] = json!("bake 20 s of 10m");
+    let rollouts: Vec<RolloutSummary> = read(json!([cut]));
+    let text = list(&rollouts, false, &layout());
+    assert!(text.contains(told) && !text.contains("bake"), "{text}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::engine::{
     invariants, transition,
 };
 use crate::judge::LimitAction;
-use crate::plan::{Body, Program, Route, RouteRef, SourceFile, read};
+use crate::plan::{Body, OnRegression, Program, Route, RouteRef, SourceFile, read};
 
 /// A Monday, 00:00 UTC.
 const DAY: Timestamp = Timestamp::from_micros(1_772_409_600_000_000);
@@ -32,9 +32,23 @@ pub(super) struct Play {
     pub(super) now: Timestamp,
 }
 
-/// A plan and its route in one file, or the route inline; v413 is to replace v412.
+/// A plan and its route in one file, or the route inline; v413 is to replace v412. One that cuts a segment has three
+/// platforms; they are put in afterwards, so that a splitter on which a start refuses them can be played as well.
 #[track_caller]
 pub(super) fn program(text: &str) -> Program {
+    let cuts = text.contains("on_regression: revert segment");
+    let lines = text.lines().filter(|l| !l.starts_with("segments:") && !l.ends_with("t segment"));
+    let mut program = plain_program(&lines.collect::<Vec<_>>().join("\n"));
+    if cuts {
+        program.plan.on_regression = OnRegression::RevertSegment;
+        let values = ["ios", "android", "web"].map(str::to_owned);
+        program.plan.segments.insert("platform".to_owned(), values.into());
+    }
+    program
+}
+
+#[track_caller]
+fn plain_program(text: &str) -> Program {
     let read = read(&SourceFile { path: "plan.yaml", bytes: text.as_bytes() });
     let problems: Vec<String> = read.problems.iter().map(ToString::to_string).collect();
     assert!(!read.has_errors(), "{}", problems.join("\n"));
@@ -240,6 +254,7 @@ fn journalled(before: &State, met: &Transition) {
     let changed = before.phase.word() != met.next.phase.word()
         || before.wish.weight != met.next.wish.weight
         || before.latch != met.next.latch
+        || before.cuts != met.next.cuts
         || before.promoted_by != met.next.promoted_by;
     assert!(!changed || !met.entries.is_empty(), "L10: {before:?} → {:?}", met.next);
     let mut last = before.journalled_at;
@@ -278,7 +293,8 @@ fn told(met: &Transition) -> Vec<String> {
 /// Where a rollout is, in one line.
 pub(super) fn shown(state: &State) -> String {
     let confirmed = if state.wish.confirmed_at.is_some() { "" } else { "?" };
-    format!("{} at {}{confirmed}", phase(&state.phase), state.wish.weight)
+    let cut = state.cuts.iter().map(|cut| format!(" without {}", cut.segment)).collect::<String>();
+    format!("{} at {}{cut}{confirmed}", phase(&state.phase), state.wish.weight)
 }
 
 fn phase(of: &Phase) -> String {

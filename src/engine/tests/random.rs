@@ -40,7 +40,9 @@ enum Chance {
 
 fn finding() -> impl Strategy<Value = Finding> {
     let sentence = String::new;
-    let check = || "errors".to_owned();
+    let check = || {
+        prop_oneof![Just("errors"), Just("errors in platform ios"), Just("errors in platform web")]
+    };
     let good = prop_oneof![
         Just(Finding::Pass { sentence: sentence() }),
         Just(Finding::Thin { sentence: sentence() }),
@@ -52,14 +54,20 @@ fn finding() -> impl Strategy<Value = Finding> {
         Just(Finding::Blind { sentence: sentence() }),
         Just(Finding::Silent { sentence: sentence() }),
     ];
-    let limit = |then| Finding::Limit { check: check(), sentence: sentence(), then, shared: false };
-    let shared = |then| Finding::Limit { check: check(), sentence: sentence(), then, shared: true };
+    let limit = move |check: &str, then, shared| Finding::Limit {
+        check: check.to_owned(),
+        sentence: sentence(),
+        then,
+        shared,
+    };
+    let regression =
+        move |check: &str| Finding::Regression { check: check.to_owned(), sentence: sentence() };
     let bad = prop_oneof![
-        Just(Finding::Regression { check: check(), sentence: sentence() }),
-        Just(limit(LimitAction::Revert)),
-        Just(limit(LimitAction::Pause)),
-        Just(shared(LimitAction::Pause)),
-        Just(shared(LimitAction::StepBack)),
+        check().prop_map(regression),
+        check().prop_map(move |check| limit(check, LimitAction::Revert, false)),
+        check().prop_map(move |check| limit(check, LimitAction::Pause, false)),
+        check().prop_map(move |check| limit(check, LimitAction::Pause, true)),
+        check().prop_map(move |check| limit(check, LimitAction::StepBack, true)),
     ];
     prop_oneof![30 => good, 4 => doubt, 1 => bad]
 }
@@ -131,7 +139,11 @@ fn step() -> impl Strategy<Value = Step> {
 /// Steps that need not rise: the reader refuses such plans, the engine must live with them.
 fn plans() -> impl Strategy<Value = Program> {
     let words = (
-        prop_oneof![Just(OnRegression::Revert), Just(OnRegression::Pause)],
+        prop_oneof![
+            Just(OnRegression::Revert),
+            Just(OnRegression::Pause),
+            Just(OnRegression::RevertSegment)
+        ],
         prop_oneof![
             Just(OnDoubt::Wait),
             Just(OnDoubt::Pause),
@@ -144,6 +156,8 @@ fn plans() -> impl Strategy<Value = Program> {
         let mut program = program(super::laws::PLAN);
         steps.push(Step::Shift { to: Weight::FULL, bake: Duration::from_secs(20) });
         program.plan.steps = steps;
+        let values = ["ios", "android", "web"].map(str::to_owned);
+        program.plan.segments.insert("platform".to_owned(), values.into());
         (program.plan.on_regression, program.plan.on_doubt) = words;
         let (window, give_up, most, all) = times;
         program.plan.window = window.then(|| Window {
@@ -256,8 +270,9 @@ fn chance_visits_every_phase() {
             seen.insert(play.state.phase.word());
             let met = event(&chance, &play.state);
             play.meet(&met);
+            seen.extend((!play.state.cuts.is_empty()).then_some("with a segment cut"));
         }
         seen.insert(play.state.phase.word());
     }
-    assert_eq!(seen.len(), 11, "{seen:?}");
+    assert_eq!(seen.len(), 12, "{seen:?}");
 }

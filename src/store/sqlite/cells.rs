@@ -24,6 +24,10 @@ impl Cells<'_> {
         self.row.try_get(column).map_err(|e| self.corrupt(column, e))
     }
 
+    pub(super) fn real(self, column: &str) -> Result<f64, Fault> {
+        self.row.try_get(column).map_err(|e| self.corrupt(column, e))
+    }
+
     pub(super) fn number<T: TryFrom<i64, Error: Display>>(self, column: &str) -> Result<T, Fault> {
         T::try_from(self.int(column)?).map_err(|e| self.corrupt(column, e))
     }

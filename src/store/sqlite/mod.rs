@@ -11,6 +11,7 @@ mod kills;
 mod open;
 mod outbox;
 mod plans;
+mod push_users;
 mod pushed;
 mod rollouts;
 mod routes;
@@ -20,6 +21,7 @@ mod transitions;
 mod write;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,8 +33,8 @@ use self::fault::Fault;
 use self::write::Write;
 use self::writer::{Task, Writer};
 use super::{
-    Answered, Applied, Commit, Committed, Flush, InstanceRow, JournalEnd, JournalLine, Kill,
-    ListFilter, NewRollout, OutboxRow, PlanRow, PushBatch, PushedCount, Revision, RouteRow,
+    Answered, Applied, Commit, Committed, Counted, Flush, InstanceRow, JournalEnd, JournalLine,
+    Kill, ListFilter, NewRollout, OutboxRow, PlanRow, PushBatch, PushedCount, Revision, RouteRow,
     Started, Store, StoreError, Stored, Summary, TokenRow,
 };
 use crate::domain::{Name, RolloutName, Timestamp};
@@ -226,14 +228,30 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn push(&self, batch: &PushBatch) -> Result<bool, StoreError> {
+    async fn push(&self, batch: &PushBatch) -> Result<Counted, StoreError> {
         let batch = batch.clone();
         self.write("counting observations", |c| Box::pin(pushed::push(c, batch))).await
     }
 
-    async fn pushed(&self, route: &Name) -> Result<Vec<PushedCount>, StoreError> {
-        let route = route.clone();
-        self.read("loading pushed counts", |c| Box::pin(pushed::counts(c, route))).await
+    async fn pushed(
+        &self,
+        route: &Name,
+        arms: &BTreeSet<String>,
+    ) -> Result<Vec<PushedCount>, StoreError> {
+        let (route, arms) = (route.clone(), arms.clone());
+        self.read("loading pushed counts", |c| Box::pin(pushed::counts(c, route, arms))).await
+    }
+
+    async fn count_users(&self, now: Timestamp) -> Result<(), StoreError> {
+        let doing = "counting users";
+        if !self.read(doing, move |c| Box::pin(push_users::any_ripe(c, now))).await? {
+            return Ok(());
+        }
+        self.write(doing, move |c| Box::pin(push_users::mature(c, now))).await
+    }
+
+    async fn forget_pushed(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.write("forgetting old counters", move |c| Box::pin(pushed::forget(c, now))).await
     }
 
     async fn add_token(&self, token: &TokenRow) -> Result<(), StoreError> {

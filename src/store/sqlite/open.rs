@@ -14,15 +14,19 @@ use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
 
 use super::fault::Fault;
 use super::sql;
-use super::{instances, kills, outbox, plans, pushed, rollouts, routes, tokens, transitions};
+use super::{
+    instances, kills, outbox, plans, push_users, pushed, rollouts, routes, tokens, transitions,
+};
 use crate::store::StoreError;
 
 const READERS: u32 = 4;
 /// Above the count of statements there are, chunk sizes of the bulk ones included.
 const STATEMENTS_KEPT: usize = 200;
 
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "first", include_str!("../../../migrations/sqlite/0001_first.sql")),
+    (2, "pushed_counters", include_str!("../../../migrations/sqlite/0002_pushed_counters.sql")),
+    (3, "overrides", include_str!("../../../migrations/sqlite/0003_overrides.sql")),
     (5, "learned", include_str!("../../../migrations/sqlite/0005_learned.sql")),
 ];
 
@@ -60,7 +64,7 @@ pub(super) async fn writer(options: SqliteConnectOptions) -> Result<SqliteConnec
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full);
     let mut conn = with_habits(options).connect().await.map_err(opening)?;
-    migrate(&mut conn).await?;
+    migrate(&mut conn, &MIGRATIONS).await?;
     check_statements(&mut conn).await?;
     Ok(conn)
 }
@@ -83,8 +87,11 @@ fn with_habits(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    let migrations = MIGRATIONS.iter().map(|&(version, description, text)| {
+async fn migrate(
+    conn: &mut SqliteConnection,
+    migrations: &[(i64, &'static str, &'static str)],
+) -> Result<(), StoreError> {
+    let migrations = migrations.iter().map(|&(version, description, text)| {
         let kind = MigrationType::Simple;
         Migration::new(version, description.into(), kind, text.into_sql_str(), false)
     });
@@ -107,6 +114,7 @@ async fn check_statements(conn: &mut SqliteConnection) -> Result<(), StoreError>
         instances::STATEMENTS,
         outbox::STATEMENTS,
         pushed::STATEMENTS,
+        push_users::STATEMENTS,
         tokens::STATEMENTS,
     ];
     for one in listed.into_iter().flatten() {
@@ -119,5 +127,34 @@ async fn check_statements(conn: &mut SqliteConnection) -> Result<(), StoreError>
     transitions::PROGRAMS.check("PROGRAMS", conn).await?;
     transitions::OUTBOX.check("OUTBOX", conn).await?;
     instances::SAVE.check("SAVE", conn).await?;
-    pushed::ADD.check("ADD", conn).await
+    pushed::ADD.check("ADD", conn).await?;
+    pushed::NAME.check("NAME", conn).await?;
+    push_users::SEE.check("SEE", conn).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use sqlx::{Connection, Executor};
+
+    use super::*;
+    use crate::domain::Name;
+
+    #[tokio::test]
+    async fn counts_of_the_first_schema_are_carried_over() {
+        let options = SqliteConnectOptions::new().in_memory(true);
+        let mut conn = options.connect().await.expect("a database");
+        migrate(&mut conn, &MIGRATIONS[..1]).await.expect("the first schema");
+        let old = "INSERT INTO pushed VALUES ('shop', 'v1', 100, 2, 7000000)";
+        conn.execute(old).await.expect("a row");
+        migrate(&mut conn, &MIGRATIONS).await.expect("the schema of today");
+        let arms = BTreeSet::from(["v1".to_owned(), "v2".to_owned()]);
+        let route = Name::new("shop").expect("a name");
+        let Ok(counts) = pushed::counts(&mut conn, route, arms).await else { panic!("no counts") };
+        let told = counts.iter().map(|c| format!("{} {} {}", c.arm, c.series, c.value));
+        assert_eq!(told.collect::<Vec<_>>(), ["v1 failures 2", "v1 requests 100"]);
+        assert_eq!(counts[0].updated.micros(), 7_000_000);
+        conn.close().await.expect("closed");
+    }
 }

@@ -11,9 +11,9 @@ use crate::plan::Route;
 use crate::store::{Applied, RouteRow};
 
 statements! {
-    LOAD[1] = "SELECT name, definition, generation, share, serving, label_a, label_b, holder, \
+    LOAD[1] = "SELECT name, definition, generation, share, overrides, serving, label_a, label_b, holder, \
         last_completed, learned, changed_at FROM routes WHERE name = $1";
-    ALL[0] = "SELECT name, definition, generation, share, serving, label_a, label_b, holder, \
+    ALL[0] = "SELECT name, definition, generation, share, overrides, serving, label_a, label_b, holder, \
         last_completed, learned, changed_at FROM routes ORDER BY name";
     INSERT[4] = "INSERT INTO routes (name, definition, generation, share, serving, label_a, changed_at) \
         VALUES ($1, $2, 0, 0, 'a', $3, $4)";
@@ -92,6 +92,7 @@ fn route_row(row: &SqliteRow) -> Result<RouteRow, Fault> {
         route: cells.json("definition")?,
         generation: Generation(cells.int("generation")?),
         share: cells.weight("share")?,
+        overrides: cells.json("overrides")?,
         serving,
         labels: [cells.maybe_text("label_a")?, cells.maybe_text("label_b")?],
         holder: cells.maybe_parsed("holder")?,

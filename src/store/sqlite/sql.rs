@@ -17,6 +17,7 @@ use crate::store::StoreError;
 #[derive(Clone, Debug)]
 pub(super) enum Arg {
     Int(i64),
+    Real(f64),
     Text(String),
     Blob(Vec<u8>),
     Null,
@@ -25,6 +26,12 @@ pub(super) enum Arg {
 impl From<i64> for Arg {
     fn from(value: i64) -> Self {
         Self::Int(value)
+    }
+}
+
+impl From<f64> for Arg {
+    fn from(value: f64) -> Self {
+        Self::Real(value)
     }
 }
 
@@ -75,6 +82,7 @@ fn arguments(values: impl IntoIterator<Item = Arg>) -> Result<SqliteArguments, s
     for value in values {
         let added = match value {
             Arg::Int(v) => arguments.add(v),
+            Arg::Real(v) => arguments.add(v),
             Arg::Text(v) => arguments.add(v),
             Arg::Blob(v) => arguments.add(v),
             Arg::Null => arguments.add(None::<i64>),

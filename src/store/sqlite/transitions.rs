@@ -37,13 +37,13 @@ pub(super) static JOURNAL: Bulk<9> = Bulk::new(
     "",
 );
 
-pub(super) static ROUTES: Bulk<11> = Bulk::new(
-    "WITH x (name, expected, generation, share, serving, label_a, label_b, holder, last_completed, \
-     learned, at) AS (VALUES",
-    ") UPDATE routes SET generation = x.generation, share = x.share, serving = x.serving, \
-     label_a = x.label_a, label_b = x.label_b, holder = x.holder, \
-     last_completed = x.last_completed, learned = COALESCE(x.learned, routes.learned), \
-     changed_at = x.at \
+pub(super) static ROUTES: Bulk<12> = Bulk::new(
+    "WITH x (name, expected, generation, share, overrides, serving, label_a, label_b, holder, \
+     last_completed, learned, at) AS (VALUES",
+    ") UPDATE routes SET generation = x.generation, share = x.share, overrides = x.overrides, \
+     serving = x.serving, label_a = x.label_a, label_b = x.label_b, holder = x.holder, \
+     last_completed = x.last_completed, \
+     learned = COALESCE(x.learned, routes.learned), changed_at = x.at \
      FROM x WHERE routes.name = x.name AND routes.generation = x.expected",
 );
 
@@ -156,7 +156,7 @@ fn decide(write: &Write, head: &Head) -> Committed {
 struct Rows {
     rollouts: Vec<[Arg; 10]>,
     journal: Vec<[Arg; 9]>,
-    routes: Vec<[Arg; 11]>,
+    routes: Vec<[Arg; 12]>,
     programs: Vec<[Arg; 2]>,
     outbox: Vec<[Arg; 4]>,
 }
@@ -185,8 +185,9 @@ impl Rows {
         ]);
         let program = write.program.as_deref();
         self.programs.extend(program.map(|p| [head.id.into(), p.into()]));
-        let route = write.route.as_ref();
-        self.routes.extend(route.map(|r| route_row(r, write.at)).transpose()?);
+        if let Some(change) = &write.route {
+            self.routes.push(route_row(change, write.at)?);
+        }
         let outbox = write
             .outbox
             .iter()
@@ -238,7 +239,7 @@ pub(super) fn journal_row(
     Ok((row, hash))
 }
 
-fn route_row(change: &RouteChange, at: Timestamp) -> Result<[Arg; 11], StoreError> {
+fn route_row(change: &RouteChange, at: Timestamp) -> Result<[Arg; 12], StoreError> {
     let [a, b] = &change.labels;
     let learned = change.learned.as_ref().map(|l| to_json("learned", l)).transpose()?;
     Ok([
@@ -246,6 +247,7 @@ fn route_row(change: &RouteChange, at: Timestamp) -> Result<[Arg; 11], StoreErro
         change.expected.0.into(),
         change.generation.0.into(),
         change.share.into(),
+        to_json("override", &change.overrides)?.into(),
         side_word(change.serving).into(),
         a.as_deref().into(),
         b.as_deref().into(),

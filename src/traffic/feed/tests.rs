@@ -1,4 +1,4 @@
-use super::super::testing::{name, search_flag, share, shop};
+use super::super::testing::{name, own, search_flag, share, shop};
 use super::*;
 use crate::clock::ManualClock;
 use crate::domain::Side;
@@ -124,7 +124,7 @@ async fn a_held_poll_is_woken_by_its_route_alone() {
     };
     let both = async { tokio::join!(biased; held, publish) };
     let (answer, ()) = tokio::time::timeout(Duration::from_secs(10), both).await.unwrap();
-    assert_eq!(answer, Polled::Split(shop(2, 5)));
+    assert_eq!(answer, Polled::Split(Box::new(shop(2, 5))));
 }
 
 #[tokio::test]
@@ -327,6 +327,55 @@ async fn a_snapshot_of_flags_does_not_change() {
     world.feed.publish(Wished { splitter: search_flag(), ..shop(6, 20) });
     world.feed.remove(&name("shop"));
     assert!(world.feed.flags().is_empty());
+}
+
+fn cut(generation: i64, splitter: Splitter) -> Wished {
+    Wished { splitter, overrides: vec![own("platform", "ios", 0)], ..shop(generation, 25) }
+}
+
+#[tokio::test]
+async fn a_segment_that_is_cut_makes_another_split() {
+    let pull = Splitter::Pull { instances: 2, unit: None };
+    let mut world = World::new(Vec::new());
+    world.feed.publish(Wished { splitter: pull.clone(), ..shop(2, 25) });
+    world.both_follow(2, 25).await;
+    assert!(world.confirmed());
+    assert!(!world.feed.publish(cut(2, pull.clone())), "another split under an old generation");
+    assert!(world.feed.publish(cut(3, pull.clone())) && world.feed.publish(cut(3, pull.clone())));
+    assert!(!world.confirmed());
+    assert_eq!(world.poll(poll("a", Some(2), Some(25))).await, "3 25 %");
+    world.said();
+    world.both_follow(3, 25).await;
+    assert!(world.confirmed());
+    assert_eq!(world.said(), ["ack 3", "ack 3"], "and no hand edit");
+    assert!(!world.feed.publish(Wished { splitter: pull, ..shop(3, 25) }));
+}
+
+#[tokio::test]
+async fn a_cut_waits_for_a_silent_program_that_had_the_segment_on_the_canary() {
+    let pull = Splitter::Pull { instances: 1, unit: None };
+    let world = World::new(Vec::new());
+    world.feed.publish(Wished { splitter: pull.clone(), ..shop(2, 25) });
+    world.both_follow(2, 25).await;
+    world.clock.advance(Duration::from_secs(61));
+    world.feed.publish(cut(3, pull));
+    world.poll(poll("a", Some(3), Some(25))).await;
+    assert!(!world.confirmed(), "b may still send ios to the canary");
+    world.feed.forget(&name("shop"), "b");
+    assert!(world.confirmed());
+}
+
+#[tokio::test]
+async fn who_cannot_keep_a_segment_apart_gets_nobody_on_the_idle_side() {
+    let sides = ["old".to_owned(), "new".to_owned()];
+    for splitter in [Splitter::Haproxy { instances: 2, sides }, Splitter::Observe] {
+        let world = World::new(Vec::new());
+        world.feed.publish(Wished { serving: Side::B, ..cut(3, splitter.clone()) });
+        assert_eq!(world.feed.wished(&name("shop")).unwrap().share, Share::FULL);
+        world.feed.publish(cut(4, splitter));
+        let told = world.feed.wished(&name("shop")).unwrap();
+        assert_eq!((told.share, told.overrides), (Share::ZERO, Vec::new()));
+    }
 }
 
 /// A feed that keeps in `dir`, with a crash behind it: nothing but the store tells it of instances.

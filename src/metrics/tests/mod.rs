@@ -9,8 +9,11 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Notify;
 
+mod history;
+mod levels;
+
 use super::*;
-use crate::store::StoreError;
+use crate::store::{PushedCounter, PushedSeries, StoreError};
 
 /// 2026-01-01T00:00:20Z.
 const NOW: Timestamp = Timestamp::from_micros(1_767_225_620_000_000);
@@ -55,7 +58,7 @@ struct Counts(Vec<PushedCount>);
 
 #[async_trait::async_trait]
 impl Pushed for Counts {
-    async fn pushed(&self, _: &Name) -> Result<Vec<PushedCount>, StoreError> {
+    async fn pushed(&self, _: &Name, _: &BTreeSet<String>) -> Result<Vec<PushedCount>, StoreError> {
         Ok(self.0.clone())
     }
 }
@@ -445,11 +448,14 @@ async fn haproxy_is_read_where_its_instances_say() {
 
 #[tokio::test]
 async fn pushed_counts_are_fresh_for_five_minutes() {
-    let count = |arm: &str, ago| PushedCount {
-        arm: arm.to_owned(),
-        requests: 9,
-        failures: 1,
-        updated: NOW.minus(Duration::from_secs(ago)),
+    let counts = |arm: &str, ago| {
+        let count = |(counter, value)| PushedCount {
+            arm: arm.to_owned(),
+            series: PushedSeries::of(counter, None),
+            value,
+            updated: NOW.minus(Duration::from_secs(ago)),
+        };
+        [(PushedCounter::Requests, 9.0), (PushedCounter::Failures, 1.0)].map(count)
     };
     let asks = asks(|arm, _| From::Pushed {
         route: name("shop"),
@@ -462,9 +468,9 @@ async fn pushed_counts_are_fresh_for_five_minutes() {
         config.pushed = Arc::new(Counts(counts));
         sources(config).read(&asks, Some(NOW.minus(Duration::from_secs(10))), NOW).await
     };
-    let answer = read(vec![count("v1", 2), count("v2", 20)]).await;
+    let answer = read([counts("v1", 2), counts("v2", 20)].concat()).await;
     assert_eq!(told(&answer), "0 pushed/shop v1 9\n1 pushed/shop v1 1");
-    let answer = read(vec![count("v1", 400)]).await;
+    let answer = read(counts("v1", 400).to_vec()).await;
     blind(&answer, TroubleKind::Stale, "since 23:53:40.000 (6m40s ago): is it still being fed?");
 }
 
