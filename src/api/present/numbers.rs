@@ -153,7 +153,7 @@ fn together(both: &Together, what: What, until: Option<Timestamp>) -> TogetherVi
                         .saturating_sub(i64::try_from(since.lasting.as_micros()).unwrap_or(0)),
                 )
             });
-            let when = began.map_or(String::new(), |at| format!(" since {} UTC", at.clock()));
+            let when = began.map_or(String::new(), |at| format!(" since {} UTC", seconds(at)));
             ratio.map_or_else(|| format!("worse{when}"), |ratio| format!("{}{when}", times(ratio)))
         }
     };
@@ -164,6 +164,11 @@ fn together(both: &Together, what: What, until: Option<Timestamp>) -> TogetherVi
         worse: both.since.is_some(),
         text,
     }
+}
+
+/// A clock time to the second: when harm began is an estimate.
+fn seconds(at: Timestamp) -> String {
+    at.clock().chars().take(8).collect()
 }
 
 /// `log` and `limit` are natural logarithms.

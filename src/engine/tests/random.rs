@@ -63,11 +63,11 @@ fn finding() -> impl Strategy<Value = Finding> {
     let regression =
         move |check: &str| Finding::Regression { check: check.to_owned(), sentence: sentence() };
     let bad = prop_oneof![
-        check().prop_map(regression),
-        check().prop_map(move |check| limit(check, LimitAction::Revert, false)),
-        check().prop_map(move |check| limit(check, LimitAction::Pause, false)),
-        check().prop_map(move |check| limit(check, LimitAction::Pause, true)),
-        check().prop_map(move |check| limit(check, LimitAction::StepBack, true)),
+        4 => check().prop_map(regression),
+        4 => check().prop_map(move |check| limit(check, LimitAction::Revert, false)),
+        4 => check().prop_map(move |check| limit(check, LimitAction::Pause, false)),
+        1 => check().prop_map(move |check| limit(check, LimitAction::Pause, true)),
+        1 => check().prop_map(move |check| limit(check, LimitAction::StepBack, true)),
     ];
     prop_oneof![30 => good, 4 => doubt, 1 => bad]
 }
