@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::domain::Name;
+use crate::domain::{Name, parse_duration};
 use crate::metrics::{PrometheusServer, ReadToken};
 use crate::telemetry::Format;
 
@@ -16,6 +17,8 @@ use crate::telemetry::Format;
 pub const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8420);
 /// Where proxies, programs and flag clients ask.
 pub const PROVIDERS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8421);
+/// How long raw looks stay after the end of their rollout, unless told otherwise.
+pub const LOOKS_KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// The local socket's name in the data directory.
 pub const SOCKET: &str = "tidegate.sock";
 
@@ -42,6 +45,9 @@ pub struct ServeArgs {
     /// Let proxies, programs and flag clients ask without a token; only on a loopback address
     #[arg(long, env = "TIDEGATE_OPEN_PROVIDERS")]
     pub open_providers: bool,
+    /// How long the raw looks of a rollout are kept after its end; `explain` judges them again [default: 7d]
+    #[arg(long, env = "TIDEGATE_LOOKS_KEPT", value_name = "TIME", value_parser = parse_duration)]
+    pub looks_kept: Option<Duration>,
     /// What is logged: warn, info, debug, or a list like warn,tidegate=debug
     #[arg(long, env = "TIDEGATE_LOG", value_name = "LEVEL", default_value = "warn")]
     pub log: String,
@@ -65,6 +71,8 @@ pub struct Config {
     pub providers: SocketAddr,
     pub open_providers: bool,
     pub prometheus: BTreeMap<Name, PrometheusServer>,
+    /// How long raw looks stay after the end of their rollout.
+    pub looks_kept: Duration,
 }
 
 impl Config {
@@ -72,7 +80,8 @@ impl Config {
     pub fn loopback(data: PathBuf) -> Self {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let prometheus = BTreeMap::new();
-        Self { data, api: any, providers: any, open_providers: true, prometheus }
+        let (open_providers, looks_kept) = (true, LOOKS_KEPT);
+        Self { data, api: any, providers: any, open_providers, prometheus, looks_kept }
     }
 
     /// The path of the local socket.
@@ -102,6 +111,7 @@ impl ServeArgs {
             providers,
             open_providers: self.open_providers,
             prometheus,
+            looks_kept: self.looks_kept.unwrap_or(LOOKS_KEPT),
         })
     }
 
@@ -248,5 +258,6 @@ mod tests {
             config.prometheus.values().last().and_then(|s| s.token.clone()).expect("a token");
         assert!(read().is_err_and(|e| e.contains("TIDEGATE_TEST_UNSET")));
         assert_eq!(config.socket(), Path::new("/d/tidegate.sock"));
+        assert_eq!(config.looks_kept, Duration::from_secs(604_800));
     }
 }

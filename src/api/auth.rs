@@ -56,6 +56,7 @@ pub(super) const TABLE: &[(Method, &str, May)] = &[
     (Method::GET, "/api/v1/rollouts/{name}", May::See),
     (Method::GET, "/api/v1/rollouts/{name}/journal", May::See),
     (Method::GET, "/api/v1/rollouts/{name}/explain", May::See),
+    (Method::GET, "/api/v1/rollouts/{name}/looks", May::See),
     (Method::POST, "/api/v1/rollouts/{name}/pause", May::Lower),
     (Method::POST, "/api/v1/rollouts/{name}/revert", May::Lower),
     (Method::POST, "/api/v1/rollouts/{name}/resume", May::Raise),

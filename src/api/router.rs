@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::auth::{self, Providers};
 use super::handlers::{
-    admin, commands, events, health, observations, plans, rollouts, routes as r,
+    admin, commands, events, health, looks, observations, plans, rollouts, routes as r,
 };
 use super::problem::Refusal;
 use super::{Api, LARGEST_BODY, once};
@@ -42,7 +42,8 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(rollouts::start, rollouts::list))
         .routes(routes!(rollouts::show))
         .routes(routes!(rollouts::journal))
-        .routes(routes!(rollouts::explain))
+        .routes(routes!(looks::explain))
+        .routes(routes!(looks::looks))
         .routes(routes!(commands::pause))
         .routes(routes!(commands::resume))
         .routes(routes!(commands::approve))

@@ -8,12 +8,14 @@
 
 mod body;
 mod common;
+mod look;
 mod plan;
 mod rollout;
 mod route;
 
 pub use body::*;
 pub use common::*;
+pub use look::*;
 pub use plan::*;
 pub use rollout::*;
 pub use route::*;

@@ -11,8 +11,9 @@ use super::criteria::{criteria, rules};
 use super::increments::take_increments;
 use super::sample::{Answer, Ask, Point};
 use super::state::{Finding, Look, State};
+use super::unkept::Unkept;
 use crate::domain::{Generation, Timestamp, Weight};
-use crate::judge::{self, Evidence, Judgement, LookInput, Verdict, planning};
+use crate::judge::{self, Evidence, Judgement, Kept, LookInput, Verdict, planning};
 use crate::plan::{Check, Numbers, Of, Program, Splitter};
 
 /// Looks dropped after the canary first gets traffic: cold caches are no regression.
@@ -44,6 +45,12 @@ pub struct Memory {
     pub picture: judge::Picture,
     /// What the last judged look said, for people.
     pub judgement: Option<Judgement>,
+    /// Looks that the evidence has taken in, since they are kept.
+    #[serde(default)]
+    pub judged: u64,
+    /// Those of them that are not stored yet: they are no part of what is stored here.
+    #[serde(skip)]
+    pub unkept: Unkept,
 }
 
 impl Memory {
@@ -59,6 +66,8 @@ impl Memory {
             behind: BTreeMap::new(),
             picture: judge::Picture::default(),
             judgement: None,
+            judged: 0,
+            unkept: Unkept::default(),
         }
     }
 
@@ -212,12 +221,14 @@ impl Scene<'_> {
         leave_out(self.program, self.state, self.route_check(), &mut criteria, &mut input);
         let rules = rules(self.program);
         let (evidence, mut judgement) = judge::look(&rules, &criteria, &next.evidence, &input);
+        let kept = Kept::new(self.answer.until, &next.evidence, &criteria, input, &judgement);
         // Sticky users come with more requests than one: their split is right even where the requests' is off.
         let sticky = matches!(self.program.route.split, Splitter::Flag { .. });
         if sticky && matches!(judgement.verdict, Verdict::Mismatch { .. }) {
-            let input = LookInput { split: None, ..input };
+            let input = LookInput { split: None, ..kept.input.clone() };
             judgement = judge::look(&rules, &criteria, &next.evidence, &input).1;
         }
+        next.keep(kept);
         next.evidence = evidence;
         let finding = match (self.finding(&judgement, warming), not_heeded) {
             (

@@ -22,6 +22,7 @@ mod step_back;
 mod steps;
 mod sums;
 mod transition;
+mod unkept;
 
 #[cfg(test)]
 mod tests;
@@ -41,3 +42,4 @@ pub use state::{
     Transition, Wish,
 };
 pub use transition::{decide, transition};
+pub use unkept::Unkept;

@@ -95,13 +95,22 @@ fn thin<T>(points: &mut Vec<T>) {
 
 fn kept(reading: &Reading) -> Kept {
     let band = band(&reading.step, reading.dispersion);
-    let end = |end: Option<f64>| end.map_or(0.0, |end| end as f32);
+    let end = |end: Option<f64>| end.map_or(0.0, drawn);
     [
-        reading.log_evidence.unwrap_or_default() as f32,
+        drawn(reading.log_evidence.unwrap_or_default()),
         end(reading.step.ratio()),
         end(band.and_then(|band| band.low)),
         end(band.and_then(|band| band.high)),
     ]
+}
+
+/// To three digits that count: nobody sees more of them, and what is stored is a third as long.
+fn drawn(value: f64) -> f32 {
+    if value == 0.0 || !value.is_finite() {
+        return 0.0;
+    }
+    let unit = libm::pow(10.0, libm::floor(libm::log10(value.abs())) - 2.0);
+    (libm::round(value / unit) * unit) as f32
 }
 
 #[cfg(test)]
@@ -124,7 +133,7 @@ mod tests {
         for look in 0..looks {
             picture.add(Timestamp::default().plus(Duration::from_secs(look)), &judged(look));
         }
-        picture.points(0).map(|drawn| drawn.log_evidence as u64).collect()
+        picture.points(0).map(|drawn| drawn.at.since(Timestamp::default()).as_secs()).collect()
     }
 
     #[test]

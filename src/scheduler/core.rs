@@ -9,7 +9,7 @@ use super::slot::{FLUSH_EVERY, Pending, STORE_RETRY, Slot, Writing};
 use crate::clock::Mono;
 use crate::domain::{Actor, Generation, Name, RolloutName, Timestamp, Weight};
 use crate::engine::{
-    Answer, Ask, Command, Event, Memory, Phase, State, asks, decide, due, learn, weigh,
+    Answer, Ask, Command, Event, Memory, Phase, State, Unkept, asks, decide, due, learn, weigh,
 };
 use crate::plan::Program;
 use crate::store::{Commit, Committed, Flush, Stored};
@@ -228,7 +228,8 @@ impl Core {
             let (asks, since) = (slot.asks.clone(), slot.stored.memory.until);
             self.ops.push(Op::Read { name: name.clone(), asks, since });
         }
-        let late = slot.dirty_since.is_some_and(|at| now.mono.since(at) >= FLUSH_EVERY);
+        let late = slot.dirty_since.is_some_and(|at| now.mono.since(at) >= FLUSH_EVERY)
+            || slot.stored.memory.unkept.are_many();
         if late && slot.is_free() {
             slot.writing = Writing::Flush;
             self.ops.push(Op::Flush(Box::new(flush(&slot.stored))));
@@ -330,7 +331,9 @@ impl Core {
         slot.writing = Writing::No;
         match version {
             Some(version) => {
-                Arc::make_mut(&mut slot.stored).version = version;
+                let stored = Arc::make_mut(&mut slot.stored);
+                stored.version = version;
+                stored.memory.unkept = Unkept::default();
                 slot.dirty_since = None;
                 self.go_on(name, now);
             }
@@ -496,7 +499,7 @@ fn decide_one(slot: &mut Slot, pending: Pending, now: Now) -> Option<Op> {
     let commit = commit(stored, &event, decided, memory, now.wall);
     let next = Arc::new(Stored {
         state: commit.state.clone(),
-        memory: commit.memory.clone(),
+        memory: commit.memory.clone().stored(),
         ..Stored::clone(stored)
     });
     slot.writing = Writing::Commit { pending, next };

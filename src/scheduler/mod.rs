@@ -6,6 +6,7 @@
 
 mod commit;
 mod core;
+mod looks;
 mod outbox;
 mod pushed;
 mod run;

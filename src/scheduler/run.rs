@@ -32,6 +32,12 @@ pub struct Running {
 }
 
 impl Running {
+    /// Drops the looks of rollouts that ended longer ago than `kept`, now and every few minutes.
+    pub fn drop_looks(&mut self, service: Service, kept: Duration) {
+        let looks = super::looks::run(service, kept, self.stop.subscribe());
+        self.tasks.push(tokio::spawn(looks));
+    }
+
     /// Decides nothing new, lets what is under way be stored, and returns.
     pub async fn stop(self) {
         let _ = self.stop.send(true);

@@ -147,7 +147,8 @@ impl Service {
             match results.first() {
                 Some(Committed::Stored(version)) => {
                     self.report(Input::Changed(name.clone()));
-                    return Ok(Arc::new(Stored { version: *version, ..next }));
+                    let memory = next.memory.stored();
+                    return Ok(Arc::new(Stored { version: *version, memory, ..next }));
                 }
                 Some(Committed::Killed) => {
                     let route = &next.program.route.name;

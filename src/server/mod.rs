@@ -106,7 +106,8 @@ pub async fn start_on(
     let sources = sources(config, &feed, &store)?;
     let (service, inputs) = Service::new(store, feed, clock);
     let doors = Doors::open(config)?;
-    let running = run(service.clone(), inputs, sources).await?;
+    let mut running = run(service.clone(), inputs, sources).await?;
+    running.drop_looks(service.clone(), config.looks_kept);
     let (stop, stopped) = watch::channel(false);
     let api = Api::new(service.clone(), stopped.clone());
     let (addresses, socket) = (doors.addresses, doors.socket());

@@ -72,6 +72,17 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Replaces evidence and state of a look that changed nothing worth a journal line (guarded by version, no line).
     async fn flush(&self, batch: Vec<Flush>) -> Result<Vec<bool>, StoreError>;
 
+    /// The looks behind a rollout's evidence, oldest first: at most `limit` chunks that begin after the look `after`.
+    /// They are stored by the commits and flushes whose memory took them in.
+    async fn looks(
+        &self,
+        name: &RolloutName,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<KeptLooks>, StoreError>;
+    /// Drops all looks of one rollout that ended before; `false`: there is none.
+    async fn drop_looks(&self, ended_before: Timestamp) -> Result<bool, StoreError>;
+
     // Routes and plans.
 
     /// Inserts or replaces the definition; who serves and the split stay. Refused while a rollout holds the route.

@@ -8,6 +8,7 @@ use crate::domain::{
     Actor, Generation, Name, Override, RolloutName, Share, Side, Timestamp, Weight,
 };
 use crate::engine::{Effect, Entry, Learned, Memory, State};
+use crate::judge::{Chunk, Evidence};
 use crate::plan::{Plan, Program, Route};
 
 /// A rollout as stored.
@@ -77,6 +78,25 @@ pub struct Flush {
     pub expected_version: i64,
     pub state: State,
     pub memory: Memory,
+}
+
+/// Looks that the evidence took in between two writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeptLooks {
+    /// Of its first look, from 1; no look is in two of them.
+    pub number: u64,
+    /// The evidence before look 1, with that look.
+    pub start: Option<Evidence>,
+    pub chunk: Chunk,
+}
+
+impl KeptLooks {
+    /// What is stored with this memory; `None` where it has taken in nothing new.
+    pub fn of(memory: &Memory) -> Option<Self> {
+        let chunk = Chunk::of(memory.unkept.looks())?;
+        let start = memory.unkept.start().cloned();
+        Some(Self { number: memory.first_unkept(), start, chunk })
+    }
 }
 
 /// A rollout to be made. The store fills in its number.

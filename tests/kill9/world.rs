@@ -130,6 +130,7 @@ impl World {
         self.settle(&life).await;
         self.right_weight(&life).await;
         let rollouts = self.journals(&life).await;
+        let looks: u64 = rollouts.iter().map(|(name, _)| self.looks_judged_again(name)).sum();
         let audit = self.place.cli(&["audit", "verify"]);
         let told = String::from_utf8_lossy(&audit.stdout).into_owned();
         assert_eq!(audit.status.code(), Some(0), "{told}");
@@ -144,9 +145,20 @@ impl World {
         let People { promises_held: promises, refused, .. } = self.people;
         format!(
             "{kills} kills, {ends}, {moves} changes of weight at HAProxy, {promises} answers kept, {refused} refused, \
-             right weight at most {slowest} ms after a start, audit {}",
+             {looks} looks judged again to the same bits, right weight at most {slowest} ms after a start, audit {}",
             told.trim()
         )
+    }
+
+    /// However often it died between two writes: the looks kept are those that the evidence was made of.
+    fn looks_judged_again(&self, name: &str) -> u64 {
+        let output = self.place.cli(&["explain", name, "--json"]);
+        let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let (outcome, last) = (&told["recomputed"]["outcome"], told["looks"].as_array());
+        let last = last.and_then(|looks| looks.last()?["number"].as_u64()).unwrap_or(0);
+        let expect = if last == 0 { "none" } else { "same" };
+        assert_eq!(outcome, expect, "{name}: {told:#}\n{}", self.place.log());
+        last
     }
 
     async fn settle(&self, life: &Life) {

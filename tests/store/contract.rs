@@ -6,8 +6,8 @@ use tidegate::engine::{Effect, Learned, Phase};
 use tidegate::judge::Baseline;
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{
-    Answered, Applied, Committed, Flush, InstanceRow, JournalEnd, Kill, ListFilter, Role,
-    RouteChange, Started, Store, StoreError, Stored, TokenRow, chain,
+    Answered, Applied, Commit, Committed, Flush, InstanceRow, JournalEnd, KeptLooks, Kill,
+    ListFilter, Role, RouteChange, Started, Store, StoreError, Stored, TokenRow, chain,
 };
 
 use crate::fixtures::*;
@@ -43,6 +43,7 @@ contract! {
     a_second_rollout_waits_or_is_refused
     two_rollouts_never_hold_one_route
     a_flush_writes_no_line
+    looks_come_with_their_memory
     batches_of_any_size_are_whole
     only_effects_for_others_go_to_the_outbox
     routes_keep_who_serves
@@ -445,4 +446,45 @@ async fn the_first_answer_under_a_key_stays(store: &dyn Store) {
     assert_eq!(store.answered("other", "k").await.unwrap(), None);
     remember("later", 200, at(8 * 86_400)).await;
     assert_eq!(store.answered("start", "k").await.unwrap(), None, "kept for seven days");
+}
+
+/// Looks are stored with the memory that took them in, or not at all, and go when their rollout has ended for long.
+async fn looks_come_with_their_memory(store: &dyn Store) {
+    let one = started(store, "shop", &route("road")).await;
+    let number_of = |rows: &[KeptLooks]| rows.iter().map(|r| r.number).collect::<Vec<_>>();
+    let mut write = commit(&one, shifting(), "shift");
+    write.memory = looked(&one.memory, 3);
+    let first = KeptLooks::of(&write.memory).expect("looks");
+    assert!(first.number == 1 && first.start.is_some() && first.chunk.looks == 3);
+    let stale = Commit { expected_version: 9, ..write.clone() };
+    assert_eq!(commit_one(store, stale).await, Committed::Stale);
+    assert_eq!(store.looks(&one.name, 0, 10).await.unwrap(), []);
+
+    assert_eq!(commit_one(store, write.clone()).await, Committed::Stored(2));
+    assert_eq!(store.looks(&one.name, 0, 10).await.unwrap(), [first]);
+    let two = store.rollout(&one.name).await.unwrap().expect("the rollout");
+    assert_eq!(two.memory, write.memory.stored(), "what is stored is no longer to be kept");
+    let flush = Flush {
+        name: one.name.clone(),
+        expected_version: 2,
+        state: two.state.clone(),
+        memory: looked(&two.memory, 2),
+    };
+    assert_eq!(store.flush(vec![flush.clone(), flush.clone()]).await.unwrap(), [true, false]);
+    let rows = store.looks(&one.name, 0, 10).await.unwrap();
+    assert_eq!(number_of(&rows), [1, 4]);
+    assert_eq!(rows[1], KeptLooks::of(&flush.memory).expect("looks"));
+    assert_eq!(number_of(&store.looks(&one.name, 0, 1).await.unwrap()), [1]);
+    assert_eq!(number_of(&store.looks(&one.name, 1, 10).await.unwrap()), [4]);
+
+    assert!(!store.drop_looks(at(1000)).await.unwrap(), "it has not ended");
+    let three = store.rollout(&one.name).await.unwrap().expect("the rollout");
+    assert_eq!(
+        commit_one(store, commit(&three, reverted(), "reverted")).await,
+        Committed::Stored(4)
+    );
+    assert!(!store.drop_looks(at(9)).await.unwrap(), "it has just ended");
+    assert!(store.drop_looks(at(10)).await.unwrap());
+    assert_eq!(store.looks(&one.name, 0, 10).await.unwrap(), []);
+    assert!(!store.drop_looks(at(10)).await.unwrap(), "there is nothing left");
 }

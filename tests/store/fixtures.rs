@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use tidegate::domain::{Actor, Generation, Name, Reason, RolloutName, Side, Timestamp, Weight};
-use tidegate::engine::{Effect, Entry, Latch, Memory, Phase, Point, State, Wish};
-use tidegate::judge::Evidence;
+use tidegate::engine::{Effect, Entry, Latch, Memory, Phase, Point, State, Unkept, Wish};
+use tidegate::judge::{Evidence, Kept, LookInput, Numbers};
 use tidegate::plan::{
     ArmLabel, IfBusy, OnDoubt, OnRegression, Plan, Program, Route, RouteRef, Splitter, Step,
 };
@@ -105,7 +105,31 @@ pub fn memory(looks: u64) -> Memory {
         behind: BTreeMap::new(),
         picture: tidegate::judge::Picture::default(),
         judgement: None,
+        judged: 0,
+        unkept: Unkept::default(),
     }
+}
+
+/// The same memory some looks later.
+pub fn looked(before: &Memory, looks: u64) -> Memory {
+    let mut memory = before.clone();
+    for n in 0..looks {
+        let checks = vec![Some(Numbers::Level(0.1 + n as f64))];
+        let input = LookInput {
+            weight: weight(25),
+            control: true,
+            history: false,
+            harm: 0.000_123,
+            ahead: vec![weight(100)],
+            lasting: Duration::from_millis(10_003),
+            checks,
+            split: None,
+            sticky: true,
+        };
+        let seconds = 10 * (memory.judged + 1).cast_signed();
+        memory.keep(Kept { at: at(seconds), lives: 0, compared: vec![true], input, mark: 7 });
+    }
+    memory
 }
 
 pub fn entry(kind: &str, seconds: i64) -> Entry {

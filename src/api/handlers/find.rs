@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use crate::api::Api;
-use crate::api::present::{Facts, Row};
+use crate::api::present::{self, Facts, Row};
 use crate::api::problem::{Answer, Refusal};
 use crate::api::sent;
 use crate::domain::{Name, RolloutName};
 use crate::engine::Phase;
-use crate::store::{JournalLine, Kill, ListFilter, RouteRow, StoreError, Stored, Summary};
+use crate::store::{
+    JournalLine, KeptLooks, Kill, ListFilter, RouteRow, StoreError, Stored, Summary,
+};
 
 /// Journal lines read at once.
 const PAGE: u32 = 1000;
@@ -67,6 +69,21 @@ impl Api {
             holder,
             journal: Vec::new(),
         }
+    }
+
+    /// All looks that are stored of a rollout, oldest first; none where they are too many to be judged again.
+    pub(super) async fn kept_looks(&self, stored: &Stored) -> Answer<Vec<KeptLooks>> {
+        let mut kept: Vec<KeptLooks> = Vec::new();
+        while !present::are_many(stored) {
+            let after = kept.last().map_or(0, |some| some.number);
+            let page = self.service.store().looks(&stored.name, after, PAGE).await?;
+            let more = page.len() == PAGE as usize;
+            kept.extend(page);
+            if !more {
+                break;
+            }
+        }
+        Ok(kept)
     }
 
     pub(super) async fn holder(&self, route: &Name) -> Answer<Option<RolloutName>> {

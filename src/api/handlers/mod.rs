@@ -5,6 +5,7 @@ pub(super) mod commands;
 pub(super) mod events;
 pub(super) mod find;
 pub(super) mod health;
+pub(super) mod looks;
 pub(super) mod observations;
 pub(super) mod plans;
 pub(super) mod rollouts;

@@ -12,7 +12,7 @@ use crate::api::present::{self, Facts, Row};
 use crate::api::problem::{Answer, Refusal};
 use crate::api::sent::{self, Asked, Named, Sent};
 use crate::api::views::{
-    ErrorView, ExplainView, JournalPage, NowView, RetryBody, RolloutPage, RolloutView, StartAnswer,
+    ErrorView, JournalPage, NowView, RetryBody, RolloutPage, RolloutView, StartAnswer,
     StartRequestBody,
 };
 use crate::domain::Weight;
@@ -180,19 +180,6 @@ pub async fn journal(
     let full = lines.len() == limit as usize;
     let next = lines.last().filter(|_| full).map(|line| line.seq);
     Ok(Json(JournalPage { lines: lines.iter().map(present::line).collect(), next }))
-}
-
-/// The evidence in full, and what each number means
-#[utoipa::path(
-    get, path = "/api/v1/rollouts/{name}/explain", tag = "rollouts", params(("name" = String, Path)),
-    responses((status = 200, body = ExplainView), (status = 404, body = ErrorView))
-)]
-pub async fn explain(
-    State(api): State<Api>,
-    Named(name): Named<String>,
-) -> Answer<Json<ExplainView>> {
-    let stored = api.rollout(&name).await?;
-    Ok(Json(present::explain(&stored, &api.facts(&stored).await?)))
 }
 
 /// What changed in the last 6 hours, what looks ill, what needs a person

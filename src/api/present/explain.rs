@@ -1,6 +1,6 @@
 //! The evidence in full, and what each number means.
 
-use super::{Facts, line, rollout};
+use super::{Facts, Retold, line, rollout};
 use crate::api::views::{CheckView, CutView, ExplainView, RolloutView, TermView};
 use crate::judge::words::{percent, thousands, times};
 use crate::store::Stored;
@@ -32,15 +32,29 @@ const TERMS: &[(&str, &str)] = &[
     ),
 ];
 
-pub fn explain(stored: &Stored, facts: &Facts) -> ExplainView {
+/// So many looks before the end are told one by one.
+pub const EXPLAINED: u64 = 12;
+
+/// `looks`: the last ones, judged again.
+pub fn explain(stored: &Stored, facts: &Facts, looks: Retold) -> ExplainView {
     let view = rollout(stored, facts);
     let told = |kind: &str| matches!(kind, "verdict" | "reverting" | "paused" | "passed" | "cut");
     ExplainView {
         story: story(&view),
         verdicts: facts.journal.iter().filter(|l| told(&l.entry.kind)).map(line).collect(),
+        looks_of: looks_of(&view),
+        looks: looks.looks,
+        recomputed: Some(looks.recomputed),
         terms: terms(),
         rollout: view,
     }
+}
+
+/// The check that showed harm, else the first that compares.
+fn looks_of(view: &RolloutView) -> Option<String> {
+    let harmful = view.revert.as_ref().and_then(|revert| revert.check.clone());
+    let compares = || view.checks.iter().find(|check| check.tolerate.is_some());
+    harmful.or_else(|| compares().map(|check| check.name.clone()))
 }
 
 fn terms() -> Vec<TermView> {

@@ -7,6 +7,7 @@ mod actions;
 mod cuts;
 mod explain;
 mod ladder;
+mod looks;
 mod now;
 mod numbers;
 mod plan;
@@ -17,7 +18,8 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
-pub use explain::explain;
+pub use explain::{EXPLAINED, explain};
+pub use looks::{Retold, are_many, retold};
 pub use now::now;
 pub use plan::{plan, start_text};
 pub use route::{kill, role, route, token};

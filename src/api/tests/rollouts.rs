@@ -143,6 +143,9 @@ async fn journal_audit_explain_and_now_tell_what_happened() {
     let audit = world.get("/api/v1/audit").await.is(200);
     assert_eq!((&audit["intact"], &audit["journals"]), (&json!(true), &json!(1)));
     let explain = world.get(&format!("{SHOP}/explain")).await.is(200);
+    assert_eq!(explain["recomputed"]["outcome"], "none");
+    let looks = world.get(&format!("{SHOP}/looks?limit=5")).await.is(200);
+    assert_eq!((&looks["looks"], &looks["recomputed"]["outcome"]), (&json!([]), &json!("none")));
     let story = explain["story"][0].as_str().expect("a story");
     assert!(story.starts_with("shop#1 (v1 → v2): ") && story.contains("baking"), "{story}");
     assert!(explain["terms"].as_array().is_some_and(|terms| terms.len() > 4));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{At, FollowView, JournalLineView};
+use super::{At, FollowView, JournalLineView, LookView, RecomputedView};
 
 /// One row of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -378,6 +378,12 @@ pub struct ExplainView {
     pub story: Vec<String>,
     /// The verdicts in the order they changed, oldest first.
     pub verdicts: Vec<JournalLineView>,
+    /// The last looks there were, oldest first; none where they cannot be judged again.
+    #[serde(default)]
+    pub looks: Vec<LookView>,
+    /// The check that they are best told by.
+    pub looks_of: Option<String>,
+    pub recomputed: Option<RecomputedView>,
     pub terms: Vec<TermView>,
 }
 

@@ -6,6 +6,7 @@
 mod explain;
 mod journal;
 mod list;
+mod looks;
 mod now;
 mod progress;
 #[cfg(test)]

@@ -187,12 +187,56 @@ fn three_in_the_morning() {
     );
 }
 
+fn look(time: &str, canary: &str, baseline: &str, evidence: &str) -> serde_json::Value {
+    let check = json!({ "name": "errors", "compared": true, "numbers": null, "canary": canary, "baseline": baseline });
+    json!({
+        "number": 1, "at": format!("2026-11-25T{time}Z"), "lasting_seconds": 10.0, "weight_ppm": 250_000,
+        "checks": [check], "log_evidence": 0.5, "log_limit": 4.6, "evidence": evidence, "sentence": "x",
+    })
+}
+
+#[test]
+fn looks_fill_columns_as_far_as_they_fit() {
+    let mut view: ExplainView = read(json!({
+        "rollout": serde_json::to_value(sample::reverted()).expect("a view is JSON"),
+        "story": [], "verdicts": [], "terms": [],
+        "looks": (0..5).map(|n| look(&format!("14:30:0{n}"), "1/9", "?", "limits only")).collect::<Vec<_>>(),
+        "recomputed": { "outcome": "different", "text": "NOT THE SAME BITS" },
+    }));
+    let narrow = Layout { width: 80, ..layout() };
+    check(
+        &looks::lines(&view, &narrow).join("\n"),
+        "
+  look by look: evidence of harm
+    14:30:00  limits only    14:30:02  limits only    14:30:04  limits only
+    14:30:01  limits only    14:30:03  limits only
+    NOT THE SAME BITS",
+    );
+    view.looks_of = Some("errors".to_owned());
+    let narrow = Layout { width: 60, ..layout() };
+    check(
+        &looks::lines(&view, &narrow).join("\n"),
+        "
+  look by look: errors on v413, on v412, evidence of harm
+    14:30:00  1/9  ?  limits only
+    14:30:01  1/9  ?  limits only
+    14:30:02  1/9  ?  limits only
+    14:30:03  1/9  ?  limits only
+    14:30:04  1/9  ?  limits only
+    NOT THE SAME BITS",
+    );
+}
+
 #[test]
 fn a_revert_is_explained() {
     let view: ExplainView = read(json!({
         "rollout": serde_json::to_value(sample::reverted()).expect("a view is JSON"),
         "story": ["errors since the harm began: v413 39 of 7,486 = 0.521 %, v412 30 of 22,045 = 0.136 %, 3.8x; tolerated 1.1x."],
         "verdicts": [line(11, "14:30:20.412000", "the judge", "regression: evidence 111 : 1")],
+        "looks": [look("14:30:00", "7/1,012", "1/3,115", "41 : 1"), look("14:30:10", "3/1,079", "3/3,174", "53 : 1"),
+            look("14:30:20", "4/1,062", "4/3,236", "111 : 1")],
+        "looks_of": "errors",
+        "recomputed": { "outcome": "same", "text": "recomputed from the kept looks: same bits" },
         "terms": [{ "term": "hurt", "meaning": "failures beyond what the baseline would have failed" }],
     }));
     check(&explain(&view, &layout()), "
@@ -200,6 +244,9 @@ checkout#42 reverted at 25 %: errors: v413 fails 3.8x as often as v412   (team-p
   errors since the harm began: v413 39 of 7,486 = 0.521 %, v412 30 of 22,045 = 0.136 %, 3.8x; tolerated 1.1x.
   verdicts, as they changed (UTC)
     14:30:20  regression: evidence 111 : 1
+  look by look: errors on v413, on v412, evidence of harm
+    14:30:00  7/1,012  1/3,115   41 : 1    14:30:10  3/1,079  3/3,174   53 : 1    14:30:20  4/1,062  4/3,236  111 : 1
+    recomputed from the kept looks: same bits
   words
     hurt  failures beyond what the baseline would have failed
   you may: tidegate retry checkout#42 --from 5% · tidegate explain checkout#42");

@@ -2,6 +2,7 @@
 
 mod enumerated;
 mod foreseen;
+mod kept;
 mod latency;
 mod planned;
 mod reference;

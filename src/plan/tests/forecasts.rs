@@ -27,14 +27,14 @@ fn table(text: &str, traffic: Option<(f64, f64)>) -> String {
 fn a_thin_service_with_a_budget_of_its_own_gets_through_in_hours() {
     let expect = "\
 at 2 requests/s and 0.5 % failures   opens when ruled out   takes about   sees from   a 5x / 20x fault is reverted in
-  10 %                               5x                     36m           6.7x        61m / 7m (15 / 8 extra failures)
-  25 %                               3x                     22m           6.3x        33m / 4m (20 / 12)
-  50 %                               2.1x                   31m           4.8x        29m / 4m (35 / 23)
-  90 %                               2x                     60m           6.6x        96m / 14m (210 / 140)";
+  10 %                               5x                     31m           6.4x        48m / 5m (12 / 7 extra failures)
+  25 %                               3x                     16m           6.5x        26m / 3m (16 / 10)
+  50 %                               2.1x                   24m           4.8x        23m / 3m (28 / 18)
+  90 %                               2x                     60m           5.8x        76m / 11m (170 / 120)";
     assert_eq!(table(INVOICE, None), expect);
     assert!(include_str!("../../../docs/plans.md").contains(expect), "the reference shows another");
     let (forecast, warned) = told(INVOICE, None);
-    assert_eq!(forecast.expect("compared").summary(), "a healthy version takes about 2h30m");
+    assert_eq!(forecast.expect("compared").summary(), "a healthy version takes about 2h10m");
     assert!(warned.is_empty(), "{warned:?}");
 }
 
@@ -48,10 +48,10 @@ fn warned(text: &str, traffic: Option<(f64, f64)>, expect: &[&str]) {
 fn without_a_budget_a_thin_service_is_told_which_to_write() {
     let bare = INVOICE.replace("harm: 0.5pp\n", "");
     let patient = bare.replace("on_doubt: advance\n", "");
-    let instead = "`harm: 0.5pp` rules out 5x, 3x, 2.1x, 2x instead and takes about 2h30m";
-    let long = " no `harm`: by default 0.1pp here, and a healthy version takes about 31h50m";
+    let instead = "`harm: 0.5pp` rules out 5x, 3x, 2.1x, 2x instead and takes about 2h10m";
+    let long = " no `harm`: by default 0.1pp here, and a healthy version takes about 29h20m";
     warned(&patient, None, &[&format!("{long}; {instead}")]);
-    let doubt = " no `harm`: by default 0.1pp here, and a healthy version is let through in doubt after about 23h40m";
+    let doubt = " no `harm`: by default 0.1pp here, and a healthy version is let through in doubt after about 22h50m";
     warned(&bare, None, &[&format!("{doubt}; {instead}")]);
     let strict = INVOICE.replace("0.5pp", "0.05pp").replace("on_doubt: advance\n", "");
     let (_, told) = told(&strict, None);

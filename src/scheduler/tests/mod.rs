@@ -124,6 +124,7 @@ fn no_seed_skips_a_step_shortens_a_bake_or_leaves_users_on_a_sick_canary() {
         let completed = matches!(state.phase, Phase::Completed { .. });
         assert_eq!(completed, healthy, "seed {seed}\n{told}");
         steps_in_order_and_baked(&world);
+        world.looks_lead_to_the_evidence(&name);
     }
 }
 
@@ -226,4 +227,28 @@ fn the_past_is_asked_for_once_and_never_waited_for() {
         _ => None,
     });
     assert_eq!(told.as_deref(), Some("no history from prom-eu: no answer within 2s"));
+}
+
+/// People's commits come between the core's, and a person's "go on" begins a new life; the process dies meanwhile.
+#[test]
+fn the_looks_kept_are_those_the_evidence_has_taken_in() {
+    let plan = PLAN.replace("owner: team", "owner: team\non_regression: pause");
+    for seed in 0..12 {
+        let dies_every = Some(Duration::from_secs(50 + seed * 20));
+        let mut world = World::new(seed, Faults { dies_every, ..sick(6.0, 5 * MINUTE) });
+        let name = world.start(1, &plan);
+        for minute in 0..40_u32 {
+            world.run_for(MINUTE + Duration::from_millis(137 * u64::from(minute)));
+            let because = "look on".to_owned();
+            let command = match &world.state(&name).phase {
+                Phase::Paused { .. } => Command::Resume { because },
+                phase if minute % 5 == 4 && phase.holds_route() => Command::Pause { because },
+                _ => continue,
+            };
+            world.apply(&name, &Event::Command { by: Actor::token("ana"), command });
+            world.looks_lead_to_the_evidence(&name);
+        }
+        assert!(world.state(&name).lives > 0, "seed {seed}\n{}", world.told());
+        world.looks_lead_to_the_evidence(&name);
+    }
 }

@@ -14,12 +14,13 @@ use crate::clock::Mono;
 use crate::domain::{Actor, Generation, Name, Override, RolloutName, Side, Timestamp, Weight};
 use crate::engine::{
     Answer, Ask, Counter, Entry, Event, Finding, From, Look, Memory, Phase, Point, Series, Trouble,
-    TroubleKind, decide, initial,
+    TroubleKind, criteria, decide, initial, rules,
 };
+use crate::judge::Recomputed;
 use crate::plan::{Body, OnRegression, Program, RouteRef, SourceFile, read};
 use crate::scheduler::commit::commit;
 use crate::scheduler::core::{Core, Input, Now, Op};
-use crate::store::{Commit, Committed, Flush, Stored};
+use crate::store::{Commit, Committed, Flush, KeptLooks, Stored};
 
 /// Times may be anything as long as they are after 2020: windows are not used here.
 const BEGIN: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
@@ -112,6 +113,7 @@ pub(super) struct World {
     serving: Side,
     wish: Weight,
     holder: Option<RolloutName>,
+    looks: BTreeMap<RolloutName, Vec<KeptLooks>>,
     pub(super) journal: Vec<(Mono, RolloutName, Entry)>,
     /// What users get: the proxy's own share, and since when.
     pub(super) in_force: Vec<(Mono, Weight)>,
@@ -139,6 +141,7 @@ impl World {
             serving: Side::A,
             wish: Weight::ZERO,
             holder: None,
+            looks: BTreeMap::new(),
             journal: Vec::new(),
             in_force: vec![(Mono::default(), Weight::ZERO)],
             splits: Vec::new(),
@@ -334,8 +337,8 @@ impl World {
         if let Some(stored) = self.rollouts.get_mut(&commit.name) {
             stored.version = version;
             stored.state = commit.state;
-            stored.memory = commit.memory;
         }
+        self.remember(&commit.name, commit.memory);
         Committed::Stored(version)
     }
 
@@ -346,8 +349,39 @@ impl World {
         }
         stored.version += 1;
         stored.state = flush.state.clone();
-        stored.memory = flush.memory.clone();
-        Some(stored.version)
+        let version = stored.version;
+        self.remember(&flush.name, flush.memory.clone());
+        Some(version)
+    }
+
+    /// Evidence and the looks it has taken in, in one transaction.
+    fn remember(&mut self, name: &RolloutName, memory: Memory) {
+        self.looks.entry(name.clone()).or_default().extend(KeptLooks::of(&memory));
+        if let Some(stored) = self.rollouts.get_mut(name) {
+            stored.memory = memory.stored();
+        }
+    }
+
+    /// What is stored of the looks is all that the stored evidence has taken in, each once, to the last bit.
+    pub(super) fn looks_lead_to_the_evidence(&self, name: &RolloutName) {
+        let (seed, stored) = (self.seed, &self.rollouts[name]);
+        let kept = self.looks.get(name).map_or(&[][..], Vec::as_slice);
+        let Some(start) = kept.first().and_then(|first| first.start.clone()) else {
+            assert_eq!(stored.memory.judged, 0, "seed {seed}: no look is kept");
+            return;
+        };
+        let (rules, criteria) = (rules(&stored.program), criteria(&stored.program.plan));
+        let mut again = Recomputed::new(&rules, &criteria, start);
+        let mut number = 0;
+        for some in kept {
+            assert_eq!(some.number, number + 1, "seed {seed}: a look twice, or never");
+            for look in some.chunk.looks().expect("our own bytes") {
+                number += 1;
+                assert!(again.take(&look).1, "seed {seed}: look {number}\n{}", self.told());
+            }
+        }
+        assert_eq!(number, stored.memory.judged, "seed {seed}\n{}", self.told());
+        assert!(again.is(&stored.memory.evidence), "seed {seed}\n{}", self.told());
     }
 
     fn apply_at_proxy(&mut self, generation: Generation, weight: Weight, overrides: Vec<Override>) {

@@ -8,6 +8,7 @@ mod cells;
 mod fault;
 mod instances;
 mod kills;
+mod looks;
 mod open;
 mod outbox;
 mod plans;
@@ -34,8 +35,8 @@ use self::write::Write;
 use self::writer::{Task, Writer};
 use super::{
     Answered, Applied, Commit, Committed, Counted, Flush, InstanceRow, JournalEnd, JournalLine,
-    Kill, ListFilter, NewRollout, OutboxRow, PlanRow, PushBatch, PushedCount, Revision, RouteRow,
-    Started, Store, StoreError, Stored, Summary, TokenRow,
+    KeptLooks, Kill, ListFilter, NewRollout, OutboxRow, PlanRow, PushBatch, PushedCount, Revision,
+    RouteRow, Started, Store, StoreError, Stored, Summary, TokenRow,
 };
 use crate::domain::{Name, RolloutName, Timestamp};
 use crate::plan::{Plan, Route};
@@ -143,6 +144,20 @@ impl Store for SqliteStore {
         let writes = batch.into_iter().map(Write::flush).collect::<Result<_, _>>()?;
         let flushed = self.transitions("storing evidence", writes).await?;
         Ok(flushed.iter().map(|f| matches!(f, Committed::Stored(_))).collect())
+    }
+
+    async fn looks(
+        &self,
+        name: &RolloutName,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<KeptLooks>, StoreError> {
+        let name = name.clone();
+        self.read("reading looks", move |c| Box::pin(looks::page(c, name, after, limit))).await
+    }
+
+    async fn drop_looks(&self, ended_before: Timestamp) -> Result<bool, StoreError> {
+        self.write("dropping looks", move |c| Box::pin(looks::drop_one(c, ended_before))).await
     }
 
     async fn apply_route(&self, route: &Route, at: Timestamp) -> Result<Applied, StoreError> {

@@ -15,7 +15,8 @@ use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
 use super::fault::Fault;
 use super::sql;
 use super::{
-    instances, kills, outbox, plans, push_users, pushed, rollouts, routes, tokens, transitions,
+    instances, kills, looks, outbox, plans, push_users, pushed, rollouts, routes, tokens,
+    transitions,
 };
 use crate::store::StoreError;
 
@@ -23,10 +24,11 @@ const READERS: u32 = 4;
 /// Above the count of statements there are, chunk sizes of the bulk ones included.
 const STATEMENTS_KEPT: usize = 200;
 
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "first", include_str!("../../../migrations/sqlite/0001_first.sql")),
     (2, "pushed_counters", include_str!("../../../migrations/sqlite/0002_pushed_counters.sql")),
     (3, "overrides", include_str!("../../../migrations/sqlite/0003_overrides.sql")),
+    (4, "looks", include_str!("../../../migrations/sqlite/0004_looks.sql")),
     (5, "learned", include_str!("../../../migrations/sqlite/0005_learned.sql")),
 ];
 
@@ -111,6 +113,7 @@ async fn check_statements(conn: &mut SqliteConnection) -> Result<(), StoreError>
         routes::STATEMENTS,
         plans::STATEMENTS,
         kills::STATEMENTS,
+        looks::STATEMENTS,
         instances::STATEMENTS,
         outbox::STATEMENTS,
         pushed::STATEMENTS,
@@ -126,6 +129,7 @@ async fn check_statements(conn: &mut SqliteConnection) -> Result<(), StoreError>
     transitions::ROUTES.check("ROUTES", conn).await?;
     transitions::PROGRAMS.check("PROGRAMS", conn).await?;
     transitions::OUTBOX.check("OUTBOX", conn).await?;
+    looks::LOOKS.check("LOOKS", conn).await?;
     instances::SAVE.check("SAVE", conn).await?;
     pushed::ADD.check("ADD", conn).await?;
     pushed::NAME.check("NAME", conn).await?;

@@ -10,6 +10,7 @@ use sqlx::SqliteConnection;
 
 use super::cells::{Cells, to_json};
 use super::fault::Fault;
+use super::looks::LOOKS;
 use super::sql::{Arg, Bulk};
 use super::write::{Marks, Write};
 use crate::domain::{Generation, RolloutName, Side, Timestamp};
@@ -159,6 +160,7 @@ struct Rows {
     routes: Vec<[Arg; 12]>,
     programs: Vec<[Arg; 2]>,
     outbox: Vec<[Arg; 4]>,
+    looks: Vec<[Arg; 7]>,
 }
 
 impl Rows {
@@ -193,6 +195,7 @@ impl Rows {
             .iter()
             .map(|effect| [head.id.into(), effect.as_str().into(), Arg::Int(0), write.at.into()]);
         self.outbox.extend(outbox);
+        self.looks.extend(write.looks.as_ref().map(|looks| looks.args(head.id)));
         Ok(())
     }
 
@@ -208,6 +211,7 @@ impl Rows {
         JOURNAL.execute(conn, self.journal).await?;
         PROGRAMS.execute(conn, self.programs).await?;
         OUTBOX.execute(conn, self.outbox).await?;
+        LOOKS.execute(conn, self.looks).await?;
         Ok(())
     }
 }

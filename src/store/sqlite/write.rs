@@ -1,6 +1,7 @@
 //! One transition on its way to the writer, its documents already written as text.
 
 use super::cells::to_json;
+use super::looks::LookRow;
 use crate::domain::{Name, RolloutName, Timestamp};
 use crate::engine::{Effect, Entry, Phase, State};
 use crate::store::{Commit, Flush, RouteChange, StoreError};
@@ -13,6 +14,7 @@ pub(super) struct Write {
     pub(super) marks: Marks,
     pub(super) state: String,
     pub(super) memory: String,
+    pub(super) looks: Option<LookRow>,
     pub(super) program: Option<String>,
     pub(super) entries: Vec<Entry>,
     pub(super) outbox: Vec<String>,
@@ -48,6 +50,7 @@ impl Write {
             marks: Marks::of(&commit.state),
             state: to_json("state", &commit.state)?,
             memory: to_json("memory", &commit.memory)?,
+            looks: LookRow::of(&commit.memory)?,
             program: commit.program.map(|p| to_json("program", p.as_ref())).transpose()?,
             outbox: kept.map(|e| to_json("effect", e)).collect::<Result<_, _>>()?,
             name: commit.name,
@@ -63,6 +66,7 @@ impl Write {
             marks: Marks::of(&flush.state),
             state: to_json("state", &flush.state)?,
             memory: to_json("memory", &flush.memory)?,
+            looks: LookRow::of(&flush.memory)?,
             name: flush.name,
             expected: flush.expected_version,
             program: None,
