@@ -81,6 +81,7 @@ fn story(view: &RolloutView) -> Vec<String> {
         story.push(format!("Decided by {} at {}.", revert.by, revert.decided_at.0));
         story.extend(revert.sentences.iter().map(|sentence| format!("{sentence}.")));
     }
+    story.extend(no_shared_harm(view));
     story.extend(view.waits_for.iter().map(|what| format!("It waits for: {what}.")));
     story
 }
@@ -92,6 +93,18 @@ fn cut_told(cut: &CutView, view: &RolloutView) -> String {
          evidence starts anew against twice the odds.",
         view.baseline, since.0
     )
+}
+
+/// Of a revert: that both arms together are as they were, so that it was no harm to both.
+fn no_shared_harm(view: &RolloutView) -> Option<String> {
+    view.revert.as_ref()?;
+    let both = || view.checks.iter().filter_map(|c| Some((&c.name, c.together.as_ref()?)));
+    if both().any(|(_, both)| both.worse) {
+        return None;
+    }
+    let calm = both().filter(|(_, both)| both.before.is_some()).map(|(name, _)| name.as_str());
+    let calm: Vec<&str> = calm.collect();
+    (!calm.is_empty()).then(|| format!("Ruled out: shared harm ({} as before).", calm.join(", ")))
 }
 
 fn check_told(check: &CheckView, view: &RolloutView) -> String {

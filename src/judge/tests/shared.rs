@@ -317,8 +317,32 @@ fn nothing_a_level_does_is_not_a_number() {
         for after in extremes {
             let check = whole_route(LimitAction::Pause);
             let judgement = play(&check, &Numbers::Level(before), &Numbers::Level(after), 15);
-            let text = serde_json::to_string(&judgement).expect("JSON");
-            assert_eq!(serde_json::from_str::<Judgement>(&text).expect("and back"), judgement);
+            comes_back(&judgement);
         }
     }
+}
+
+#[test]
+fn nothing_that_is_counted_is_not_a_number() {
+    const MOST: u64 = 1 << 53;
+    let extremes = [
+        counts(0, 0, 0, 0),
+        counts(0, 0, 0, MOST),
+        counts(0, 0, MOST, MOST),
+        counts(MOST, MOST, 1, MOST),
+        counts(1, 1, 0, 0),
+    ];
+    for before in extremes {
+        for after in extremes {
+            let check = whole_route(LimitAction::Pause);
+            comes_back(&play(&check, &before.into(), &after.into(), 15));
+        }
+    }
+}
+
+/// What is no number is stored as nothing, and would not be read again.
+#[track_caller]
+fn comes_back(judgement: &Judgement) {
+    let text = serde_json::to_string(judgement).expect("JSON");
+    assert_eq!(serde_json::from_str::<Judgement>(&text).expect("and back"), *judgement);
 }
