@@ -34,6 +34,7 @@ fn criterion(item: &Item<'_>, weight: f64) -> Criterion {
         limits,
         weight,
         worse: check.worse,
+        may_miss: item.segment.is_some() || matches!(check.of, Of::Route(_)),
         users: check.unit == Unit::User,
         both: check.of != Of::Arms,
     }

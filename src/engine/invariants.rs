@@ -184,9 +184,8 @@ fn bake_is_earned(
     }
     let (Phase::Baking { .. }, Some((step, had))) = (&before.phase, had) else { return None };
     let moved_on = after.entered > before.entered || leaves_a_step(&after.phase);
-    let needed = match program.plan.steps.get(step) {
-        Some(Step::Shift { bake, .. }) => *bake,
-        _ => return broken(false, "L6: a step bakes that is no shift"),
+    let Some(needed) = program.bake(step) else {
+        return broken(false, "L6: a step bakes that is no shift");
     };
     broken(!moved_on || is_promote(event) || had >= needed, "L6: a bake was cut short")
 }

@@ -14,7 +14,7 @@ use super::state::{Finding, Look, State};
 use super::unkept::Unkept;
 use crate::domain::{Generation, Timestamp, Weight};
 use crate::judge::{self, Evidence, Judgement, Kept, LookInput, Verdict, planning};
-use crate::plan::{Check, Numbers, Of, Program, Splitter};
+use crate::plan::{Check, Numbers, Of, Program, Splitter, Unit};
 
 /// Looks dropped after the canary first gets traffic: cold caches are no regression.
 const DROPPED_LOOKS: u64 = 2;
@@ -119,7 +119,7 @@ pub fn weigh(
     let seen = take_increments(&mut next, asks, answer, state.wish.generation);
     next.until = Some(answer.until);
     next.generation = state.wish.generation;
-    let scene = Scene { program, state, memory, answer, lasting, lag };
+    let scene = Scene { program, state, memory, asks, answer, lasting, lag };
     if state.first_exposed_at.is_none() {
         if !seen.began {
             scene.learn(&mut next, &seen.checks);
@@ -175,6 +175,7 @@ struct Scene<'a> {
     program: &'a Program,
     state: &'a State,
     memory: &'a Memory,
+    asks: &'a [Ask],
     answer: &'a Answer,
     lasting: Duration,
     lag: Duration,
@@ -278,8 +279,10 @@ impl Scene<'_> {
     /// The check that counts the route's own requests: a check of its own counters may see a part of them.
     fn route_check(&self) -> usize {
         let mut checks = self.program.plan.checks.iter();
-        let ours = |check: &Check| !matches!(check.of, Of::Route(_));
-        checks.position(|check| check.numbers == Numbers::Route && ours(check)).unwrap_or(0)
+        let is_route = |check: &Check| {
+            check.numbers == Numbers::Route && check.of == Of::Arms && check.unit == Unit::Request
+        };
+        checks.position(is_route).unwrap_or(0)
     }
 
     /// The share of all requests a step may put at risk, fixed the first time.
@@ -307,8 +310,14 @@ impl Scene<'_> {
 
     fn finding(&self, judgement: &Judgement, warming: bool) -> Finding {
         let sentence = judgement.sentence();
-        // One without asks tells of a part that is missing, and spoils nothing.
-        let trouble = self.answer.troubles.iter().find(|trouble| !trouble.asks.is_empty());
+        // One without asks tells of a part that is missing, and spoils nothing; a segment, or another route, is judged
+        // when it can be.
+        let items = self.program.plan.items();
+        let counts = |ask: &usize| {
+            let item = self.asks.get(*ask).and_then(|ask| items.get(ask.check));
+            item.is_none_or(|item| item.segment.is_none() && !matches!(item.check.of, Of::Route(_)))
+        };
+        let trouble = self.answer.troubles.iter().find(|trouble| trouble.asks.iter().any(counts));
         match (&judgement.verdict, trouble) {
             (Verdict::LimitBroken { check, limit }, _) => {
                 let (then, shared) = (limit.then, limit.is_shared());

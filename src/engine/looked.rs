@@ -6,7 +6,7 @@ use super::draft::Draft;
 use super::state::{Finding, Latch, Look, Phase};
 use crate::domain::{Actor, Doubt, Reason, Timestamp};
 use crate::judge::LimitAction;
-use crate::plan::{OnDoubt, OnRegression, Step};
+use crate::plan::{OnDoubt, OnRegression};
 
 impl Draft<'_> {
     pub(super) fn looked(&mut self, look: &Look) {
@@ -95,8 +95,8 @@ impl Draft<'_> {
         }
         let earned = earned + self.watched(look).min(self.since_unless_set_back(since));
         self.next.phase = Phase::Baking { step, next, earned, since };
-        let Some(Step::Shift { bake, .. }) = self.program.plan.steps.get(step) else { return };
-        if look.lasting.is_zero() || earned < *bake {
+        let Some(bake) = self.program.bake(step) else { return };
+        if look.lasting.is_zero() || earned < bake {
             return;
         }
         if passes {

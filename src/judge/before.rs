@@ -87,6 +87,10 @@ impl Hour {
         self.blocks.push(std::mem::take(&mut self.filling));
     }
 
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.blocks.len() * size_of::<Amount>()
+    }
+
     /// `None` where too little was seen, or a level was not above 0: nothing can be a multiple of that.
     pub(super) fn before(mut self, what: What) -> Option<Before> {
         if self.filling.of > 0.0 {

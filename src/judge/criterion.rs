@@ -71,6 +71,8 @@ pub struct Criterion {
     pub weight: f64,
     /// For values and gauges.
     pub worse: Worse,
+    /// It speaks against the canary alone: no step waits for it, and its numbers may be missing.
+    pub may_miss: bool,
     /// Users are counted, not requests.
     pub users: bool,
     /// Both arms together against the time before the shift, not against each other.
@@ -81,7 +83,16 @@ impl Criterion {
     /// A comparison of failures with no limits.
     pub fn of_counts(name: impl Into<String>, tolerate: Option<Tolerance>) -> Self {
         let (limits, weight, worse) = (Vec::new(), 1.0, Worse::Higher);
-        Self { name: name.into(), tolerate, limits, weight, worse, users: false, both: false }
+        Self {
+            name: name.into(),
+            tolerate,
+            limits,
+            weight,
+            worse,
+            may_miss: false,
+            users: false,
+            both: false,
+        }
     }
 }
 

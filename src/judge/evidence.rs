@@ -210,6 +210,15 @@ impl Evidence {
         libm::log(1.0 / rules.alpha) + f64::from(self.lives) * std::f64::consts::LN_2
     }
 
+    /// In memory, what is on the heap included: does not grow with the looks.
+    pub fn bytes(&self) -> usize {
+        let check = |check: &CheckEvidence| {
+            let limits = check.limits.len() * size_of::<Streak>();
+            size_of::<CheckEvidence>() + limits + check.compared.heap_bytes()
+        };
+        size_of::<Self>() + self.checks.iter().map(check).sum::<usize>()
+    }
+
     pub(super) fn split(&self) -> &SampleRatio {
         &self.split
     }
@@ -358,6 +367,16 @@ impl Compared {
             Self::Shared(shared) => shared.weight_changed(),
             Self::Values(values) => values.begin_step(),
             Self::Gauge(_) => {}
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Counts(counts) => counts.gates.heap_bytes(),
+            Self::Histogram(histogram) => histogram.heap_bytes(),
+            Self::Values(values) => values.heap_bytes(),
+            Self::Shared(shared) => shared.heap_bytes(),
+            Self::Gauge(_) => 0,
         }
     }
 

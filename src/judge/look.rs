@@ -317,7 +317,7 @@ impl Look<'_> {
 
     /// A limit that saw no numbers did not hold, and a comparison without them compared nothing.
     fn blind(&self) -> Option<Verdict> {
-        let votes = |c: &Criterion| c.tolerate.is_some() || !c.limits.is_empty();
+        let votes = |c: &Criterion| !c.may_miss && (c.tolerate.is_some() || !c.limits.is_empty());
         self.checks()
             .filter(|(_, criterion, evidence)| votes(criterion) && !evidence.is_unarmed(criterion))
             .find(|(index, _, _)| self.input.sensible(*index).is_none())
@@ -326,10 +326,11 @@ impl Look<'_> {
 
     /// `None` when every comparing check excludes what the nearest step must exclude.
     fn thin(&self, readings: &[Reading]) -> Option<Verdict> {
-        let none = |e: &CheckEvidence| {
-            e.compared.has_gate() && e.compared.step().counts.canary_requests == 0
+        let none = |c: &Criterion, e: &CheckEvidence| {
+            let votes = !c.may_miss && e.compared.has_gate();
+            votes && e.compared.step().counts.canary_requests == 0
         };
-        if self.comparing().any(|(_, _, evidence)| none(evidence)) {
+        if self.comparing().any(|(_, criterion, evidence)| none(criterion, evidence)) {
             return Some(Verdict::Inconclusive { why: Thin::NoCanaryYet });
         }
         let enough = libm::log(1.0 / self.rules.beta);
@@ -356,6 +357,7 @@ impl Look<'_> {
                 reading.since = counts.since();
                 reading.held_to = counts.bets.held_to();
                 let margin = self.input.margins(0.0).next();
+                let margin = margin.filter(|_| !criterion.may_miss);
                 let gate = margin.map(|margin| (margin, counts.gates.log_excluded(margin)));
                 let baseline = &counts.bets.baseline;
                 reading.dispersion = baseline.dispersion();
@@ -368,14 +370,14 @@ impl Look<'_> {
                 reading.since = told.since;
                 reading.held_to = told.held_to;
                 reading.dispersion = told.dispersion;
-                let gate = histogram.gate(self.input).filter(|_| compares);
+                let gate = histogram.gate(self.input).filter(|_| compares && !criterion.may_miss);
                 self.opening(&mut reading, evidence, gate, told.rate);
             }
             Compared::Values(values) => {
                 reading.what = What::Mean;
                 reading.step = values.step().counts;
                 reading.means = means_of(values);
-                let ahead = self.input.ahead.first().filter(|_| compares);
+                let ahead = self.input.ahead.first().filter(|_| compares && !criterion.may_miss);
                 reading.margin = ahead.map(|next| value_margin(*next));
                 reading.log_excluded =
                     reading.margin.map(|margin| values.log_excluded(margin).unwrap_or(0.0));

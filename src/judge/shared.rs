@@ -205,6 +205,12 @@ impl SharedEvidence {
         Together { before: self.before, now: self.now, since: broken.map(|watch| watch.since) }
     }
 
+    /// What it keeps beside its own size.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let blocks = self.hour.as_ref().map_or(0, Hour::heap_bytes);
+        blocks + self.watches.len() * size_of::<Watch>()
+    }
+
     pub(super) fn weight_changed(&mut self) {
         (self.step, self.now) = (Tally::default(), Amount::default());
     }

@@ -227,6 +227,9 @@ pub enum Of {
     Route(Name),
 }
 
+/// How long a user is watched before they count.
+pub const USER_WATCHED: Duration = Duration::from_secs(600);
+
 /// What is counted as one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -335,6 +338,15 @@ impl Plan {
         })
     }
 
+    /// How long after a request the last outcome of any check may come.
+    pub fn late(&self) -> Duration {
+        let late = |check: &Check| match check.unit {
+            Unit::Request => check.late,
+            Unit::User => check.late + USER_WATCHED,
+        };
+        self.checks.iter().map(late).max().unwrap_or_default()
+    }
+
     /// What is judged: the checks in the order of the plan, then those that compare the arms in each segment.
     pub fn items(&self) -> Vec<Item<'_>> {
         let everybody = self.checks.iter().map(|check| Item { check, segment: None });
@@ -359,6 +371,14 @@ impl Program {
     pub fn baked_weight(&self, step: usize) -> Option<Weight> {
         match self.plan.steps.get(step)? {
             Step::Shift { to, .. } => Some(self.plan.baked(*to)),
+            Step::Gate(_) | Step::Hook(_) => None,
+        }
+    }
+
+    /// How long a step's weight must stay healthy: its bake, and until its last outcomes can have arrived.
+    pub fn bake(&self, step: usize) -> Option<Duration> {
+        match self.plan.steps.get(step)? {
+            Step::Shift { bake, .. } => Some(*bake + self.plan.late()),
             Step::Gate(_) | Step::Hook(_) => None,
         }
     }

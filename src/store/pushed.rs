@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use crate::domain::{Name, Segment, Timestamp};
 
 /// Names of one kind a route may have: the values of an attribute, the attributes, the numbers.
 pub const MOST_NAMES: usize = 50;
 /// How long after a user's first observation a failure still counts as theirs.
-pub const USER_WINDOW: Duration = Duration::from_secs(600);
+pub use crate::plan::USER_WATCHED as USER_WINDOW;
 
 /// Observations to add, already summed.
 #[derive(Clone, Debug, PartialEq)]

@@ -86,10 +86,7 @@ pub(super) fn progress(program: &Program, phase: &Phase) -> Option<ProgressView>
 
 fn bake(program: &Program, phase: &Phase) -> Option<(Duration, Duration)> {
     let Phase::Baking { step, earned, .. } = phase else { return None };
-    match program.plan.steps.get(*step)? {
-        Step::Shift { bake, .. } => Some((*earned, *bake)),
-        Step::Gate(_) | Step::Hook(_) => None,
-    }
+    Some((*earned, program.bake(*step)?))
 }
 
 fn queued(program: &Program, facts: &Facts) -> Standing {
