@@ -7,7 +7,7 @@ use crate::api::views::{
 use crate::domain::{Timestamp, human};
 use crate::engine::{Memory, rules};
 use crate::judge::words::{about, odds, percent, seconds_of, times, value};
-use crate::judge::{Band, Counts, Drawn, Means, Reading, Together, Tolerance, What, band};
+use crate::judge::{Band, Counts, Drawn, Means, Picture, Reading, Together, Tolerance, What, band};
 use crate::plan::{Item, Numbers, Program};
 
 /// Of a logarithm; above it odds are beyond any use, and JSON has no infinity.
@@ -38,7 +38,7 @@ pub(super) fn checks(program: &Program, memory: &Memory) -> Vec<CheckView> {
             means: reading.means.map(means),
             blamed: judgement.blamed.contains(&name),
             held_to: reading.held_to,
-            picture: memory.picture.points(position).map(point).collect(),
+            picture: picture(memory, position, reading),
             name,
         }
     };
@@ -106,6 +106,15 @@ pub fn number(ratio: f64) -> String {
 fn means(means: Means) -> MeansView {
     let Means { canary, baseline, canary_events, baseline_events } = means;
     MeansView { canary, baseline, canary_events, baseline_events }
+}
+
+/// The points that are kept, and the last look where it is none of them.
+fn picture(memory: &Memory, position: usize, reading: &Reading) -> Vec<PointView> {
+    let mut points: Vec<Drawn> = memory.picture.points(position).collect();
+    let newest = memory.until.map(|at| Picture::point(at, reading));
+    let known = points.last().map(|drawn| drawn.at);
+    points.extend(newest.filter(|newest| known != Some(newest.at)));
+    points.into_iter().map(point).collect()
 }
 
 fn point(drawn: Drawn) -> PointView {
