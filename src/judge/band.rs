@@ -4,6 +4,8 @@
 //! outside with probability at most [`LEVEL`], however often one looks (Robbins, 1970). It is computed from the counts
 //! of one weight: given those, how the failures split between the arms does not depend on the base rate.
 
+use std::sync::LazyLock;
+
 use libm::{log, pow};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +17,8 @@ const POINTS: usize = 129;
 /// The grid, in powers of two: from 1/16 to 1024.
 const FIRST: f64 = -4.0;
 const LAST: f64 = 10.0;
+
+static GRID: LazyLock<[f64; POINTS]> = LazyLock::new(|| std::array::from_fn(|j| at(j as f64)));
 
 /// A 99 % range of the ratio of failure rates, canary to baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,8 +36,7 @@ pub fn band(counts: &Counts, dispersion: f64) -> Option<Band> {
     if !both || failures == 0 || counts.is_senseless() {
         return None;
     }
-    let logs: Vec<f64> =
-        (0..POINTS).map(|j| log_likelihood(counts, at(j as f64), dispersion)).collect();
+    let logs = GRID.map(|ratio| log_likelihood(counts, ratio, dispersion));
     let floor = super::mixture::log_sum(&logs) - log(POINTS as f64) + log(LEVEL);
     let first = logs.iter().position(|log| *log >= floor)?;
     let last = logs.iter().rposition(|log| *log >= floor)?;

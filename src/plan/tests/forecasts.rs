@@ -64,8 +64,8 @@ fn without_a_budget_a_thin_service_is_told_which_to_write() {
 #[test]
 fn a_step_that_sees_catastrophes_alone_says_so() {
     let thin = INVOICE.replace("shift: 10%", "shift: 1%");
-    let expect = "steps.0 the 1 % step can only see catastrophes: nothing milder than 20x the usual failures \
-        shows in 50m at 1 %; a larger share or a longer `bake` sees more";
+    let expect = "steps.0 the 1 % step can only see catastrophes: nothing milder than 19x the usual failures \
+        shows in 43m at 1 %; a larger share or a longer `bake` sees more";
     warned(&thin, Some((10.0, 0.001)), &[expect]);
     warned(&thin, Some((10_000.0, 0.001)), &[]);
 }
