@@ -132,10 +132,10 @@ fn stated_traffic_shows_what_a_ladder_does_there() {
     let output = tidegate(directory.path(), &arguments);
     ends_with(&output, 0);
     let expect = "\
-shop.yaml  plan  shop: a healthy version takes about 2h40m
+shop.yaml  plan  shop: a healthy version takes about 2h30m
       at 120 requests/s and 0.5 % failures   opens when ruled out   takes about   sees from   a 5x / 20x fault is reverted in
-        5 %                                  1.2x                   102m          1.4x        87 s / 13 s (11 / 8 extra failures)
-        90 %                                 1.2x                   60m           1.4x        77 s / 15 s (170 / 160)
+        5 %                                  1.2x                   88m           1.4x        71 s / 11 s (9 / 7 extra failures)
+        90 %                                 1.2x                   60m           1.4x        62 s / 13 s (140 / 140)
 ";
     assert_eq!(stdout(&output), expect);
     let thin = ["lint", "shop.yaml", "--traffic", "2rps"];
