@@ -2,10 +2,17 @@
 
 use super::{Facts, Retold, line, rollout};
 use crate::api::views::{CheckView, CutView, ExplainView, RolloutView, TermView};
-use crate::judge::words::{percent, thousands, times};
+use crate::engine::rules;
+use crate::judge::words::{odds, percent, thousands, times};
 use crate::store::Stored;
 
 const TERMS: &[(&str, &str)] = &[
+    (
+        "formula",
+        "each look multiplies a bet on \"the canary fails k times as often as tolerated\" by exp(L / dispersion), \
+         L = ec ln k - (ec + eb) ln(1 + t (k - 1)), t = r nc / (r nc + nb); e failures, n requests, c canary, b \
+         baseline, r tolerated; eight k from 1.12 to 22; evidence is their sum, and the rollout's the checks' average",
+    ),
     (
         "evidence",
         "odds that the canary is worse than tolerated; a version within the tolerance reaches the limit in at most 1 of \
@@ -40,7 +47,7 @@ pub fn explain(stored: &Stored, facts: &Facts, looks: Retold) -> ExplainView {
     let view = rollout(stored, facts);
     let told = |kind: &str| matches!(kind, "verdict" | "reverting" | "paused" | "passed" | "cut");
     ExplainView {
-        story: story(&view),
+        story: story(&view, stored),
         verdicts: facts.journal.iter().filter(|l| told(&l.entry.kind)).map(line).collect(),
         looks_of: looks_of(&view),
         looks: looks.looks,
@@ -65,7 +72,27 @@ fn terms() -> Vec<TermView> {
     TERMS.iter().map(term).collect()
 }
 
-fn story(view: &RolloutView) -> Vec<String> {
+/// What the evidence was computed with, besides the counts.
+fn inputs(stored: &Stored) -> Option<String> {
+    let memory = &stored.memory;
+    memory.judgement.as_ref()?;
+    let rules = rules(&stored.program);
+    let lives = match memory.evidence.lives() {
+        0 => String::new(),
+        lives => format!(", twice that for each of {lives} times a person said go on"),
+    };
+    let harm = memory.harm.map_or(String::new(), |harm| {
+        format!("; a step may put {} of all requests at risk", percent(harm))
+    });
+    Some(format!(
+        "Judged by {} looks with alpha {}: it reverts at {}{lives}{harm}.",
+        thousands(memory.evidence.looks()),
+        percent(rules.alpha),
+        odds(libm::log(1.0 / rules.alpha))
+    ))
+}
+
+fn story(view: &RolloutView, stored: &Stored) -> Vec<String> {
     let RolloutView { name, canary, baseline, headline, .. } = view;
     let mut story = vec![format!("{name} ({baseline} → {canary}): {headline}.")];
     if let Some(finding) = &view.finding {
@@ -75,6 +102,7 @@ fn story(view: &RolloutView) -> Vec<String> {
         let (text, limit) = (&evidence.text, &evidence.limit_text);
         story.push(format!("Evidence of harm over all checks: {text}; it reverts at {limit}."));
     }
+    story.extend(inputs(stored));
     story.extend(view.cuts.iter().map(|cut| cut_told(cut, view)));
     story.extend(view.checks.iter().map(|check| check_told(check, view)));
     if let Some(revert) = &view.revert {
@@ -123,8 +151,14 @@ fn check_told(check: &CheckView, view: &RolloutView) -> String {
     let baseline = arm(counts.baseline_failures, counts.baseline_requests, counts.baseline_rate);
     let ratio = counts.ratio.map_or(String::new(), |ratio| format!(", {}", times(ratio)));
     let tolerated = check.tolerate.as_ref().map_or(String::new(), |t| format!("; tolerated {t}"));
+    let varies = match check.dispersion {
+        dispersion if dispersion > 1.0 => {
+            format!("; the baseline varies {} chance", times(dispersion))
+        }
+        _ => String::new(),
+    };
     format!(
-        "{} {when}: {} {canary}, {} {baseline}{ratio}{tolerated}.",
+        "{} {when}: {} {canary}, {} {baseline}{ratio}{tolerated}{varies}.",
         check.name, view.canary, view.baseline
     )
 }
