@@ -39,6 +39,8 @@ const TERMS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Of the canary: what fewer do is no share of all that users do.
+const FEW_USERS: u64 = 1000;
 /// So many looks before the end are told one by one.
 pub const EXPLAINED: u64 = 12;
 
@@ -151,6 +153,12 @@ fn check_told(check: &CheckView, view: &RolloutView) -> String {
     let baseline = arm(counts.baseline_failures, counts.baseline_requests, counts.baseline_rate);
     let ratio = counts.ratio.map_or(String::new(), |ratio| format!(", {}", times(ratio)));
     let tolerated = check.tolerate.as_ref().map_or(String::new(), |t| format!("; tolerated {t}"));
+    let few = match counts.canary_requests {
+        users if check.what == "users failed" && users < FEW_USERS => {
+            "; below 1,000 users on the canary a few busy ones decide"
+        }
+        _ => "",
+    };
     let varies = match check.dispersion {
         dispersion if dispersion > 1.0 => {
             format!("; the baseline varies {} chance", times(dispersion))
@@ -158,7 +166,7 @@ fn check_told(check: &CheckView, view: &RolloutView) -> String {
         _ => String::new(),
     };
     format!(
-        "{} {when}: {} {canary}, {} {baseline}{ratio}{tolerated}{varies}.",
+        "{} {when}: {} {canary}, {} {baseline}{ratio}{tolerated}{varies}{few}.",
         check.name, view.canary, view.baseline
     )
 }
