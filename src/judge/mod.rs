@@ -51,5 +51,7 @@ pub use pack::Malformed;
 pub use picture::{Drawn, Picture};
 pub use rules::Rules;
 pub use values::{Moments, Values};
-pub use verdict::{Means, Remaining, Senseless, Thin, Uncompared, Verdict, VerdictKind, What};
+pub use verdict::{
+    Held, Means, Remaining, Senseless, Thin, Uncompared, Verdict, VerdictKind, What,
+};
 pub use worse::Worse;
