@@ -297,8 +297,12 @@ impl Look<'_> {
     fn senseless(&self) -> Option<Verdict> {
         let named = self.criteria.iter().zip(&self.input.checks);
         let counts = named
-            .filter(|(_, numbers)| numbers.as_ref().is_some_and(Numbers::is_senseless))
-            .map(|(criterion, _)| Senseless::Counts { check: criterion.name.clone() })
+            .filter_map(|(criterion, numbers)| Some((criterion, numbers.as_ref()?)))
+            .filter(|(_, numbers)| numbers.is_senseless())
+            .map(|(criterion, numbers)| match numbers {
+                Numbers::Counts(_) => Senseless::Counts { check: criterion.name.clone() },
+                _ => Senseless::Numbers { check: criterion.name.clone() },
+            })
             .next();
         let requests =
             || self.input.split.filter(Requests::is_senseless).map(|_| Senseless::Requests);

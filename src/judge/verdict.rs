@@ -86,6 +86,8 @@ pub struct Held {
 pub enum Senseless {
     /// More failures than requests, or more requests than can be.
     Counts { check: String },
+    /// The same of latencies, values or levels: no number, slow requests out of order, squares that no values have.
+    Numbers { check: String },
     /// The same of the route's requests.
     Requests,
     /// The canary reports and the baseline, which should be serving, does not.
@@ -237,6 +239,9 @@ impl fmt::Display for Senseless {
         match self {
             Self::Counts { check } => {
                 write!(f, "`{check}` counts more failures than requests; not counted")
+            }
+            Self::Numbers { check } => {
+                write!(f, "`{check}` has numbers that cannot be; not counted")
             }
             Self::Requests => f.write_str("more requests than anybody can serve; not counted"),
             Self::BaselineSilent { canary_requests } => write!(

@@ -130,6 +130,12 @@ fn senseless_numbers_are_named_and_not_counted() {
     assert_eq!(judgement.verdict.kind(), VerdictKind::Invalid);
     assert_eq!(judgement.sentence(), "`errors` counts more failures than requests; not counted");
     assert_eq!(next.looks(), 0);
+    check(
+        &[criterion("memory", Some(ratio(1.2)))],
+        &[only(Numbers::Gauge(Pair { canary: f64::NAN, baseline: 1.0 }))],
+        VerdictKind::Invalid,
+        "`memory` has numbers that cannot be; not counted",
+    );
     let silent_baseline = at_half(counts(3, 400, 0, 0));
     check(
         &errors(),
