@@ -31,9 +31,9 @@ pub struct Band {
 
 /// `None` before both arms had requests, or any failure came. `dispersion` is what the evidence is divided by.
 pub fn band(counts: &Counts, dispersion: f64) -> Option<Band> {
-    let failures = counts.canary_failures + counts.baseline_failures;
+    let never = counts.canary_failures == 0 && counts.baseline_failures == 0;
     let both = counts.canary_requests > 0 && counts.baseline_requests > 0;
-    if !both || failures == 0 || counts.is_senseless() {
+    if !both || never || counts.is_senseless() {
         return None;
     }
     let logs = GRID.map(|ratio| log_likelihood(counts, ratio, dispersion));
@@ -95,6 +95,7 @@ mod tests {
         assert_eq!(of(0, 100, 0, 100), None);
         assert_eq!(of(0, 0, 5, 100), None);
         assert_eq!(of(5, 100, 0, 0), None);
+        assert_eq!(of(u64::MAX, u64::MAX, u64::MAX, u64::MAX), None, "sums of a very long step");
     }
 
     #[test]

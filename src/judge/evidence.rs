@@ -297,8 +297,9 @@ impl CheckEvidence {
         for (streak, limit) in self.limits.iter_mut().zip(&criterion.limits) {
             streak.update(limit, plain, input.lasting);
         }
-        if let Some(numbers) = numbers {
-            self.compared.take(rules, criterion, input, numbers);
+        match numbers {
+            Some(numbers) => self.compared.take(rules, criterion, input, numbers),
+            None => self.compared.miss(rules, criterion, input),
         }
     }
 }
@@ -341,6 +342,15 @@ impl Compared {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A look without numbers. Levels resemble their neighbours in time, so a missing one counts as time; what is summed
+    /// up over looks loses nothing but this look.
+    fn miss(&mut self, rules: &Rules, criterion: &Criterion, input: &LookInput) {
+        let null = criterion.tolerate.as_ref().filter(|_| input.control);
+        if let (Self::Gauge(gauge), Some(null)) = (self, null) {
+            gauge.update(None, input.lasting, null, criterion.worse, rules.alpha);
         }
     }
 

@@ -67,7 +67,7 @@ impl HistogramEvidence {
         input: &LookInput,
         look: &Histogram,
     ) {
-        self.choose(look);
+        let fresh = self.choose(look);
         let requests = Counts {
             canary_requests: look.canary_requests,
             baseline_requests: look.baseline_requests,
@@ -80,6 +80,9 @@ impl HistogramEvidence {
         if criterion.tolerate.is_some() && input.control {
             self.open(rules, input, look);
         }
+        // A bound chosen for what this look shows must not be betted on with the same look.
+        let unjudged = Criterion { tolerate: None, ..criterion.clone() };
+        let criterion = if fresh { &unjudged } else { criterion };
         for bound in &mut self.bounds {
             // A bound that this look does not have says nothing; the others go on.
             if let Some(counts) = bound.of(look) {
@@ -103,10 +106,10 @@ impl HistogramEvidence {
         self.gates.update(margins, &Arms::from(&counts), rate, dispersion, rules.beta);
     }
 
-    /// Chooses bounds once, by the first look that shows the baseline's shares.
-    fn choose(&mut self, look: &Histogram) {
+    /// Chooses bounds once, by the first look that shows the baseline's shares. True when this look did.
+    fn choose(&mut self, look: &Histogram) -> bool {
         if !self.bounds.is_empty() || look.baseline_requests == 0 {
-            return;
+            return false;
         }
         let share =
             |i: usize| look.counts(i).and_then(|counts| counts.baseline_rate()).unwrap_or_default();
@@ -126,6 +129,7 @@ impl HistogramEvidence {
         let nearest = (0..chosen.len()).min_by(|a, b| far(chosen[*a]).total_cmp(&far(chosen[*b])));
         self.shown = nearest.unwrap_or_default();
         self.bounds = chosen.into_iter().map(|i| Bound::new(look.slower[i].than)).collect();
+        true
     }
 
     /// Evidence of harm, natural logarithm: the average over the bounds.

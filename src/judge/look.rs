@@ -12,7 +12,7 @@ use super::numbers::Numbers;
 use super::sample_ratio::Wrong;
 use super::shared::Together;
 use super::values::ValuesEvidence;
-use super::verdict::{Means, Remaining, Senseless, Thin, Uncompared, Verdict, What};
+use super::verdict::{Held, Means, Remaining, Senseless, Thin, Uncompared, Verdict, What};
 use super::words::times;
 use super::{Criterion, LimitAction, Rules, planning};
 use crate::domain::Weight;
@@ -237,8 +237,27 @@ impl Look<'_> {
         let (_, criterion, evidence) =
             self.comparing().max_by(|a, b| self.part(a.1, a.2).total_cmp(&self.part(b.1, b.2)))?;
         let Harm { what, counts, means } = self.harm(criterion, evidence);
-        let check = criterion.name.clone();
-        Some(Verdict::Regression { check, what, counts, means, log_evidence, log_limit })
+        let (check, held) = (criterion.name.clone(), self.held(criterion, evidence));
+        Some(Verdict::Regression { check, what, counts, means, held, log_evidence, log_limit })
+    }
+
+    /// What a canary is held to that is not compared with the baseline of the same look.
+    fn held(&self, criterion: &Criterion, evidence: &CheckEvidence) -> Option<Held> {
+        let tolerate = criterion.tolerate.filter(|null| null.ratio <= 0.0);
+        let by_plan = tolerate.map(|null| Held { to: null.delta, by_history: false });
+        let before = match &evidence.compared {
+            Compared::Counts(counts) => counts.bets.held_to(),
+            Compared::Histogram(histogram) => histogram.told(self.rules)?.held_to,
+            _ => return None,
+        };
+        let by_history = before.filter(|_| !self.input.control);
+        by_plan.or(by_history.map(|to| Held { to, by_history: true }))
+    }
+
+    /// Whether any check goes on without a control.
+    fn by_history(&self) -> bool {
+        let mut held = self.comparing().filter_map(|(_, c, e)| self.held(c, e));
+        held.any(|held| held.by_history)
     }
 
     /// What a sentence about harm speaks of.
@@ -283,8 +302,12 @@ impl Look<'_> {
     fn senseless(&self) -> Option<Verdict> {
         let named = self.criteria.iter().zip(&self.input.checks);
         let counts = named
-            .filter(|(_, numbers)| numbers.as_ref().is_some_and(Numbers::is_senseless))
-            .map(|(criterion, _)| Senseless::Counts { check: criterion.name.clone() })
+            .filter_map(|(criterion, numbers)| Some((criterion, numbers.as_ref()?)))
+            .filter(|(_, numbers)| numbers.is_senseless())
+            .map(|(criterion, numbers)| match numbers {
+                Numbers::Counts(_) => Senseless::Counts { check: criterion.name.clone() },
+                _ => Senseless::Numbers { check: criterion.name.clone() },
+            })
             .next();
         let requests =
             || self.input.split.filter(Requests::is_senseless).map(|_| Senseless::Requests);
@@ -312,7 +335,8 @@ impl Look<'_> {
         if self.input.is_idle() {
             return Some(Verdict::Inconclusive { why: Thin::NoTraffic });
         }
-        (!self.input.control).then_some(Verdict::Unjudged { why: Uncompared::NoControl })
+        let why = if self.by_history() { Uncompared::History } else { Uncompared::NoControl };
+        (!self.input.control).then_some(Verdict::Unjudged { why })
     }
 
     /// A limit that saw no numbers did not hold, and a comparison without them compared nothing.
@@ -364,13 +388,16 @@ impl Look<'_> {
                 self.opening(&mut reading, evidence, gate.filter(|_| compares), baseline.rate());
             }
             Compared::Histogram(histogram) => {
+                let opens = compares && !criterion.may_miss && !self.input.ahead.is_empty();
+                // Before its bounds are chosen and its baseline is known it has excluded nothing.
+                reading.log_excluded = opens.then_some(0.0);
                 let Some(told) = histogram.told(self.rules) else { return reading };
                 reading.what = What::SlowerThan(told.than);
                 reading.step = told.step;
                 reading.since = told.since;
                 reading.held_to = told.held_to;
                 reading.dispersion = told.dispersion;
-                let gate = histogram.gate(self.input).filter(|_| compares && !criterion.may_miss);
+                let gate = histogram.gate(self.input).filter(|_| opens);
                 self.opening(&mut reading, evidence, gate, told.rate);
             }
             Compared::Values(values) => {
@@ -381,6 +408,8 @@ impl Look<'_> {
                 reading.margin = ahead.map(|next| value_margin(*next));
                 reading.log_excluded =
                     reading.margin.map(|margin| values.log_excluded(margin).unwrap_or(0.0));
+                let missing = reading.margin.map(|margin| values.missing(margin, self.rules.beta));
+                reading.remaining = missing.and_then(|events| remaining(evidence, events));
             }
             Compared::Gauge(gauge) => {
                 reading.what = What::Level;
@@ -412,10 +441,15 @@ impl Look<'_> {
         let weight = self.input.weight.fraction();
         let information = planning::health_information(rate, weight, margin);
         let requests = planning::requests_for(missing, information, reading.dispersion);
-        let pace = evidence.compared.canary_pace();
-        let time = pace.and_then(|pace| Duration::try_from_secs_f64(requests / pace).ok());
-        reading.remaining = requests.is_finite().then_some(Remaining { requests, time });
+        reading.remaining = remaining(evidence, requests);
     }
+}
+
+/// So many canary requests more, and how long they take at this weight's pace; `None` where no number would do.
+fn remaining(evidence: &CheckEvidence, requests: f64) -> Option<Remaining> {
+    let pace = evidence.compared.canary_pace();
+    let time = pace.and_then(|pace| Duration::try_from_secs_f64(requests / pace).ok());
+    requests.is_finite().then_some(Remaining { requests, time })
 }
 
 fn means_of(values: &ValuesEvidence) -> Option<Means> {

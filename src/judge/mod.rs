@@ -56,5 +56,7 @@ pub use picture::{Drawn, Picture};
 pub use rules::Rules;
 pub use shared::Together;
 pub use values::{Moments, Values};
-pub use verdict::{Means, Remaining, Senseless, Thin, Uncompared, Verdict, VerdictKind, What};
+pub use verdict::{
+    Held, Means, Remaining, Senseless, Thin, Uncompared, Verdict, VerdictKind, What,
+};
 pub use worse::Worse;

@@ -79,6 +79,26 @@ impl Shifts {
         self.log_height() + log_scaled_cdf(self.sum / self.spread())
     }
 
+    /// How many times the information so far is still missing for the evidence `aim`, if differences are `shift` in the
+    /// mean from here on; above a billion nobody waits: infinite.
+    pub fn missing(&self, shift: f64, aim: f64) -> f64 {
+        let after = |times: f64| {
+            let more = self.information * times;
+            let mut later = *self;
+            later.add(shift, more);
+            later.log_evidence()
+        };
+        let (mut low, mut high) = (1e-3, 1e9);
+        if !(self.information > 0.0 && after(high) >= aim) {
+            return f64::INFINITY;
+        }
+        for _ in 0..40 {
+            let middle = (low * high).sqrt();
+            if after(middle) < aim { low = middle } else { high = middle }
+        }
+        high
+    }
+
     /// Lowers the sum until the evidence is at most `cap` (and hardly below). Every part of the mixture only loses by
     /// that, so the guarantee stands, and what is capped recovers soon.
     pub fn cap(&mut self, cap: f64) {

@@ -218,6 +218,20 @@ impl ValuesEvidence {
         Some(self.counted(gate.shifts.log_evidence()))
     }
 
+    /// Canary events until `margin` is excluded, as an excess, if the canary is as good as the baseline: infinite while
+    /// nobody knows.
+    pub(super) fn missing(&self, margin: f64, beta: f64) -> f64 {
+        let gate = as_gate(margin).and_then(|m| self.gates.iter().find(|gate| gate.margin == m));
+        let Some((gate, unit)) = gate.zip(self.unit) else { return f64::INFINITY };
+        let few = ENOUGH.saturating_sub(self.compared) as f64;
+        let enough = log(1.0 / beta);
+        if gate.shifts.log_evidence() >= enough {
+            return few;
+        }
+        let shift = gate.margin * (unit.mean / unit.size).abs();
+        (gate.shifts.missing(shift, enough) * self.compared as f64).max(few)
+    }
+
     /// Where whoever adds values up should cut each of them: 20 times the early baseline mean, one fixed number once 50
     /// baseline events were seen. One value far out says little about the mean and would drown all others. `None`
     /// before, and where the mean is not above 0.

@@ -24,6 +24,9 @@ pub enum Verdict {
         counts: Counts,
         #[serde(default)]
         means: Option<Means>,
+        /// Where the baseline is not what the canary was held to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held: Option<Held>,
         log_evidence: f64,
         log_limit: f64,
     },
@@ -69,11 +72,22 @@ pub struct Means {
     pub baseline_events: u64,
 }
 
+/// A rate of failures that the canary is held to by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// 0 to 1.
+    pub to: f64,
+    /// By what the baseline did before, for there is no control; else by the plan.
+    pub by_history: bool,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Senseless {
     /// More failures than requests, or more requests than can be.
     Counts { check: String },
+    /// The same of latencies, values or levels: no number, slow requests out of order, squares that no values have.
+    Numbers { check: String },
     /// The same of the route's requests.
     Requests,
     /// The canary reports and the baseline, which should be serving, does not.
@@ -107,6 +121,8 @@ pub enum Uncompared {
     NoCheck,
     /// The canary has all the traffic.
     NoControl,
+    /// The same, and it is held to what the baseline did before.
+    History,
 }
 
 /// The verdict without its numbers: a look that does not change it is not worth a journal entry.
@@ -189,11 +205,12 @@ impl fmt::Display for VerdictKind {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Regression { what, counts, means, log_evidence, log_limit, .. } => {
+            Self::Regression { what, counts, means, held, log_evidence, log_limit, .. } => {
                 let (evidence, limit) = (odds(*log_evidence), odds(*log_limit));
-                let told = match means {
-                    Some(means) => apart(*what, means),
-                    None => against(*what, counts),
+                let told = match (means, held) {
+                    (Some(means), _) => apart(*what, means),
+                    (None, Some(held)) => alone(*what, counts, held),
+                    (None, None) => against(*what, counts),
                 };
                 write!(f, "{told}; evidence of harm {evidence}, limit {limit}")
             }
@@ -226,6 +243,9 @@ impl fmt::Display for Senseless {
             Self::Counts { check } => {
                 write!(f, "`{check}` counts more failures than requests; not counted")
             }
+            Self::Numbers { check } => {
+                write!(f, "`{check}` has numbers that cannot be; not counted")
+            }
             Self::Requests => f.write_str("more requests than anybody can serve; not counted"),
             Self::BaselineSilent { canary_requests } => write!(
                 f,
@@ -244,7 +264,9 @@ impl fmt::Display for Thin {
             Self::Needs { check, remaining: Some(remaining) } => {
                 write!(f, "`{check}` needs {remaining}")
             }
-            Self::Needs { check, remaining: None } => write!(f, "`{check}` needs another weight"),
+            Self::Needs { check, remaining: None } => {
+                write!(f, "`{check}` has not ruled out enough harm yet")
+            }
         }
     }
 }
@@ -264,6 +286,9 @@ impl fmt::Display for Uncompared {
         f.write_str(match self {
             Self::NoCheck => "unjudged: no check compares the arms",
             Self::NoControl => "no control: the canary has all the traffic, limits alone apply",
+            Self::History => {
+                "no control: the canary has all the traffic, held to what the baseline did before"
+            }
         })
     }
 }
@@ -285,6 +310,23 @@ fn against(what: What, counts: &Counts) -> String {
     )
 }
 
+/// `0.52 % of the canary's requests failed (39 of 7,486), held to 0.3 % by what the baseline did before`.
+fn alone(what: What, counts: &Counts, held: &Held) -> String {
+    let did = match what {
+        What::SlowerThan(seconds) => format!("took over {}", seconds_of(seconds)),
+        What::Failed | What::FailedUsers | What::Mean | What::Level => "failed".to_owned(),
+    };
+    let by = if held.by_history { "what the baseline did before" } else { "the plan" };
+    format!(
+        "{} of the canary's {} {did} ({} of {}), held to {} by {by}",
+        percent(counts.canary_rate().unwrap_or_default()),
+        what.counted(),
+        thousands(counts.canary_failures),
+        thousands(counts.canary_requests),
+        percent(held.to)
+    )
+}
+
 /// `the canary's mean is 24.1 against 19.8 of the baseline, of 300 and 5,000 events`.
 fn apart(what: What, means: &Means) -> String {
     let word = if what == What::Level { "level" } else { "mean" };
@@ -303,7 +345,7 @@ impl What {
     pub fn does(self) -> String {
         match self {
             Self::Failed => "fails".to_owned(),
-            Self::FailedUsers => "fails its users".to_owned(),
+            Self::FailedUsers => "fails users".to_owned(),
             Self::SlowerThan(seconds) => format!("takes over {}", seconds_of(seconds)),
             Self::Mean | Self::Level => "is worse".to_owned(),
         }

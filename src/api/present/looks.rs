@@ -6,7 +6,7 @@ use crate::api::views::{At, LookCheckView, LookView, RecomputedView};
 use crate::domain::Timestamp;
 use crate::engine::{Memory, criteria, rules};
 use crate::judge::words::{odds, thousands, value};
-use crate::judge::{Criterion, Evidence, Judgement, Kept, Moments, Numbers, Recomputed};
+use crate::judge::{Criterion, Evidence, Judgement, Kept, Moments, Numbers, Recomputed, What};
 use crate::store::{KeptLooks, Stored};
 
 /// Looks times checks that are judged again for one question: a few seconds.
@@ -200,7 +200,7 @@ fn view(number: u64, look: &Kept, criteria: &[Criterion], judged: &Judgement) ->
     let check = |(index, ((numbers, criterion), reading)): (usize, ((&Option<Numbers>, _), _))| {
         let criterion: &Criterion = criterion;
         let reading: &crate::judge::Reading = reading;
-        let [canary, baseline] = numbers.as_ref().map_or_else(unknown, arms);
+        let [canary, baseline] = numbers.as_ref().map_or_else(unknown, |n| arms(n, reading.what));
         LookCheckView {
             name: criterion.name.clone(),
             compared: look.compared.get(index).copied().unwrap_or_default(),
@@ -227,8 +227,8 @@ fn unknown() -> [String; 2] {
     ["?".to_owned(), "?".to_owned()]
 }
 
-/// Of canary and baseline.
-fn arms(numbers: &Numbers) -> [String; 2] {
+/// Of canary and baseline; of a histogram the requests slower than the bound that is told of.
+fn arms(numbers: &Numbers, what: What) -> [String; 2] {
     let of = |part: u64, whole: u64| format!("{}/{}", thousands(part), thousands(whole));
     let mean = |m: &Moments| match m.events {
         0 => "none".to_owned(),
@@ -238,7 +238,15 @@ fn arms(numbers: &Numbers) -> [String; 2] {
         Numbers::Counts(c) => {
             [of(c.canary_failures, c.canary_requests), of(c.baseline_failures, c.baseline_requests)]
         }
-        Numbers::Histogram(h) => [thousands(h.canary_requests), thousands(h.baseline_requests)],
+        Numbers::Histogram(h) => {
+            let told = h.slower.iter().find(|slower| What::SlowerThan(slower.than) == what);
+            match told {
+                Some(slow) => {
+                    [of(slow.canary, h.canary_requests), of(slow.baseline, h.baseline_requests)]
+                }
+                None => [thousands(h.canary_requests), thousands(h.baseline_requests)],
+            }
+        }
         Numbers::Values(v) => [mean(&v.canary), mean(&v.baseline)],
         Numbers::Gauge(pair) => [value(pair.canary), value(pair.baseline)],
         Numbers::Level(level) => [value(*level), "shared".to_owned()],

@@ -200,10 +200,14 @@ fn promotion(check: &str, reading: &Reading, beta: f64) -> Option<PromotionView>
     let log = reading.log_excluded?;
     let needed = libm::log(1.0 / beta);
     let base = reading.step.baseline_rate().filter(|rate| *rate > 0.0);
-    let ratio = base.map(|base| (base + margin) / base);
+    // Of values the margin is a part of the mean.
+    let ratio = match reading.what {
+        What::Mean => Some(1.0 + margin),
+        _ => base.map(|base| (base + margin) / base),
+    };
     let met = log >= needed;
     let remaining = reading.remaining.filter(|_| !met);
-    let what = ratio.map_or_else(|| format!("{} pp more", margin * 100.0), times);
+    let what = ratio.map_or_else(|| format!("{} pp more", rounded(margin * 100.0)), times);
     let today = band(&reading.step, reading.dispersion).and_then(|band| band.high);
     let today = today.map_or(String::new(), |most| format!(" (today at most {})", times(most)));
     let text = match remaining {
@@ -256,4 +260,27 @@ fn rounded(number: f64) -> f64 {
 pub(super) fn extra_failures(counts: &Counts) -> f64 {
     let usual = counts.canary_requests as f64 * counts.baseline_rate().unwrap_or(0.0);
     (counts.canary_failures as f64 - usual).max(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A margin of values is a part of their mean, of failures a share of requests.
+    #[test]
+    fn what_must_be_ruled_out_is_told_in_the_check_s_own_terms() {
+        let step = Counts { canary_requests: 1_000, baseline_requests: 1_000, ..Counts::default() };
+        let failed = Counts { canary_failures: 10, baseline_failures: 10, ..step };
+        let rows = [
+            (What::Mean, step, 0.2, "x must rule out 1.2x"),
+            (What::Failed, step, 0.003, "x must rule out 0.3 pp more"),
+            (What::Failed, failed, 0.01, "x must rule out 2x (today at most "),
+        ];
+        for (what, step, margin, start) in rows {
+            let (margin, log_excluded) = (Some(margin), Some(0.0));
+            let reading = Reading { what, step, margin, log_excluded, ..Reading::default() };
+            let text = promotion("x", &reading, 0.05).map(|view| view.text).unwrap_or_default();
+            assert!(text.starts_with(start), "{text}");
+        }
+    }
 }

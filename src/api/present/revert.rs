@@ -105,7 +105,14 @@ fn sentences(stored: &Stored, reading: Option<&Reading>, extra: Option<f64>) -> 
     }
     if let Some(extra) = extra.filter(|extra| *extra >= 0.5) {
         let extra = about(libm::round(extra));
-        told.push(format!("Hurt: about {extra} requests more than {baseline} would have failed"));
+        let what = reading.map_or(What::Failed, |reading| reading.what);
+        let (who, had) = match what {
+            What::SlowerThan(seconds) => {
+                ("requests", format!("taken over {}", seconds_of(seconds)))
+            }
+            what => (what.counted(), "failed".to_owned()),
+        };
+        told.push(format!("Hurt: about {extra} {who} more than {baseline} would have {had}"));
     }
     let over = matches!(stored.state.phase, Phase::Reverted { .. });
     if over {

@@ -35,7 +35,7 @@ pub struct LookCheckView {
     /// By kind, as the judge had them: `counts`, `histogram`, `values`, `gauge` or `level`; null where the source could
     /// not say.
     pub numbers: serde_json::Value,
-    /// `6/1,061`: failures of requests; `4.2 of 310`: the mean of events; or a level.
+    /// `6/1,061`: failures, or slow ones, of requests; `4.2 of 310`: the mean of events; or a level.
     pub canary: String,
     pub baseline: String,
     /// Of this check alone after this look, natural logarithm.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::sample::{self, baking, line, read};
 use super::*;
-use crate::api::views::{ExplainView, JournalLineView, NowView, RolloutSummary};
+use crate::api::views::{CheckView, ExplainView, JournalLineView, NowView, RolloutSummary};
 use crate::cli::paint::PLAIN;
 
 fn layout() -> Layout {
@@ -32,6 +32,40 @@ checkout#42   v412 → v413   all well, baking                               tea
   14:22:00  25 % in force on 3 of 3 after 41 ms
   14:22:00  approved by jonas
   you can: tidegate pause checkout · tidegate revert checkout");
+}
+
+#[test]
+fn every_kind_of_check_is_shown_in_its_own_terms() {
+    let mut view = baking();
+    let like = view.checks[0].clone();
+    let of = |name: &str, what: &str, means: serde_json::Value| {
+        let means = read(means);
+        CheckView { name: name.to_owned(), what: what.to_owned(), means, ..like.clone() }
+    };
+    let means =
+        json!({ "canary": 24.1, "baseline": 19.8, "canary_events": 300, "baseline_events": 5_000 });
+    let mut unread = of("queue", "level", json!(null));
+    unread.step = read(json!({ "canary_requests": 0, "canary_failures": 0, "baseline_requests": 0,
+        "baseline_failures": 0, "canary_rate": null, "baseline_rate": null, "ratio": null }));
+    view.checks = vec![
+        of("latency", "over 250 ms", json!(null)),
+        of("crashes", "users failed", json!(null)),
+        of("basket", "mean", means.clone()),
+        of("memory", "level", means),
+        unread,
+    ];
+    let text = show(&view, &layout());
+    let starts = [
+        "  latency   0.153 % over 250 ms (40 of 26,144)   0.121 % over 250 ms (95 of 78,512)   1.3x",
+        "  crashes   0.153 % (40 of 26,144 users)         0.121 % (95 of 78,512 users)         1.3x",
+        "  basket    24.1 in the mean of 300              19.8 in the mean of 5,000            1.2x",
+        "  memory    24.1                                 19.8                                 1.2x",
+        "  queue     no reading yet                       no reading yet                       –",
+    ];
+    let rows: Vec<&str> = text.lines().skip(5).take(starts.len()).collect();
+    for (row, start) in rows.iter().zip(starts) {
+        assert!(row.starts_with(start), "{text}");
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{at_half, counts, criterion, ratio, weight};
 use crate::judge::evidence::Compared;
 use crate::judge::{
-    Counts, Criterion, Evidence, Judgement, Limit, LimitAction, LimitKind, LookInput, Requests,
-    Rules, Tolerance, VerdictKind, look,
+    Counts, Criterion, Evidence, Histogram, Judgement, Limit, LimitAction, LimitKind, LookInput,
+    Moments, Numbers, Pair, Requests, Rules, Slower, Tolerance, Values, VerdictKind, look,
 };
 
 const RULES: Rules = Rules::new(100.0);
@@ -130,6 +130,12 @@ fn senseless_numbers_are_named_and_not_counted() {
     assert_eq!(judgement.verdict.kind(), VerdictKind::Invalid);
     assert_eq!(judgement.sentence(), "`errors` counts more failures than requests; not counted");
     assert_eq!(next.looks(), 0);
+    check(
+        &[criterion("memory", Some(ratio(1.2)))],
+        &[only(Numbers::Gauge(Pair { canary: f64::NAN, baseline: 1.0 }))],
+        VerdictKind::Invalid,
+        "`memory` has numbers that cannot be; not counted",
+    );
     let silent_baseline = at_half(counts(3, 400, 0, 0));
     check(
         &errors(),
@@ -370,4 +376,139 @@ fn a_new_weight_begins_a_new_tally_and_keeps_the_evidence() {
     assert_eq!(before.readings[0].step, fine());
     assert_eq!(after.readings[0].step, counts(1, 400, 1, 600));
     assert_ne!(after.log_evidence, Some(0.0));
+}
+
+fn only(numbers: Numbers) -> LookInput {
+    LookInput { checks: vec![Some(numbers)], split: None, ..at_half(Counts::default()) }
+}
+
+/// 10,000 requests in either arm, so many of them slower than 250 ms.
+fn slow(canary: u64, baseline: u64) -> LookInput {
+    let at = |than, part: u64| Slower { than, canary: canary / part, baseline: baseline / part };
+    let slower = vec![at(0.1, 1), at(0.25, 1), at(1.0, 10)];
+    only(Numbers::Histogram(Histogram {
+        canary_requests: 10_000,
+        baseline_requests: 10_000,
+        slower,
+    }))
+}
+
+/// Values with a deviation of half their mean.
+fn arm(events: u64, mean: f64) -> Moments {
+    let n = events as f64;
+    Moments { events, sum: n * mean, squares: n * mean * mean * 1.25 }
+}
+
+fn values(canary: f64, baseline: f64) -> LookInput {
+    only(Numbers::Values(Values { canary: arm(400, canary), baseline: arm(400, baseline) }))
+}
+
+#[test]
+fn every_kind_of_harm_is_told_in_its_own_terms() {
+    let users = Criterion { users: true, ..criterion("crashes", Some(ratio(1.0))) };
+    let level = |canary| {
+        let pair = Pair { canary, baseline: 100.0 };
+        LookInput { lasting: Duration::from_secs(300), ..only(Numbers::Gauge(pair)) }
+    };
+    let rows = [
+        (
+            users,
+            vec![only(counts(39, 7_486, 30, 22_045).into())],
+            "the canary fails users 3.8x as often as the baseline: 39 of 7,486 users against 30 of 22,045; ",
+        ),
+        (
+            criterion("latency", Some(ratio(1.5))),
+            vec![slow(100, 100), slow(400, 100)],
+            "the canary takes over 250 ms 4x as often as the baseline: 400 of 10,000 requests against 100 of 10,000; ",
+        ),
+        (
+            criterion("basket", Some(ratio(1.1))),
+            vec![values(20.0, 20.0), values(40.0, 20.0), values(40.0, 20.0)],
+            "the canary's mean is 33.3 against 20 of the baseline, of 1,200 and 1,200 events; ",
+        ),
+        (
+            criterion("memory", Some(ratio(1.2))),
+            (0..20).map(|look| level(200.0 + f64::from(look % 3))).collect(),
+            "the canary's level is 201 against 100 of the baseline, of ",
+        ),
+    ];
+    for (criterion, looks, start) in rows {
+        let judgement = play(&[criterion], &looks);
+        assert_eq!(judgement.verdict.kind(), VerdictKind::Regression, "{}", judgement.sentence());
+        assert!(judgement.sentence().starts_with(start), "{}", judgement.sentence());
+    }
+}
+
+/// The baseline of the look is no part of such a sentence.
+#[test]
+fn a_canary_alone_is_told_what_it_is_held_to() {
+    let criteria = [criterion("errors", Some(ratio(1.0)))];
+    let alone = |failures| LookInput {
+        weight: weight(1.0),
+        control: false,
+        history: true,
+        ..at_half(counts(failures, 10_000, 0, 0))
+    };
+    let before = || vec![at_half(counts(10, 10_000, 10, 10_000)); 10];
+    let then = |failures| [before(), vec![alone(failures)]].concat();
+    check(
+        &criteria,
+        &then(10),
+        VerdictKind::Unjudged,
+        "no control: the canary has all the traffic, held to what the baseline did before",
+    );
+    let harm = play(&criteria, &then(90)).sentence();
+    let start = "0.9 % of the canary's requests failed (90 of 10,000), held to 0.";
+    assert!(
+        harm.starts_with(start) && harm.contains("by what the baseline did before; "),
+        "{harm}"
+    );
+    let slo = [criterion("errors", Some(Tolerance { ratio: 0.0, delta: 0.005 }))];
+    let harm = play(&slo, &[at_half(counts(200, 10_000, 190, 10_000))]).sentence();
+    let start = "2 % of the canary's requests failed (200 of 10,000), held to 0.5 % by the plan; ";
+    assert!(harm.starts_with(start), "{harm}");
+}
+
+/// What is foretold is about what it takes.
+#[test]
+fn values_say_what_they_need() {
+    let criteria = [criterion("basket", Some(ratio(1.1)))];
+    let thin = || only(Numbers::Values(Values { canary: arm(20, 20.0), baseline: arm(60, 20.0) }));
+    let first = play(&criteria, &[thin(), thin(), thin(), thin()]);
+    let sentence = first.sentence();
+    assert!(sentence.starts_with("`basket` needs about "), "{sentence}");
+    let foretold = first.readings[0].remaining.expect("an estimate").requests;
+    let passes =
+        |looks: &usize| play(&criteria, &vec![thin(); *looks]).verdict.kind() == VerdictKind::Pass;
+    let needed = 20.0 * ((4..200).find(passes).expect("a pass") - 4) as f64;
+    assert!((0.5..2.0).contains(&(foretold / needed)), "{foretold} foretold, {needed} needed");
+}
+
+/// Else the bound would be one that just happens to look bad in this look.
+#[test]
+fn bounds_are_not_betted_on_with_the_look_that_chose_them() {
+    let judgement = play(&[criterion("latency", Some(ratio(1.5)))], &[slow(9_000, 100)]);
+    assert_eq!(judgement.log_evidence, Some(0.0));
+}
+
+#[test]
+fn latency_without_a_bound_never_passes() {
+    let requests = Histogram { canary_requests: 9_000, baseline_requests: 9_000, slower: vec![] };
+    let judgement =
+        play(&[criterion("latency", Some(ratio(1.5)))], &[only(Numbers::Histogram(requests))]);
+    assert_eq!(judgement.sentence(), "`latency` has not ruled out enough harm yet");
+}
+
+/// A scrape after a gap is no neighbour of the last one.
+#[test]
+fn a_missing_level_counts_as_time() {
+    let criteria = [criterion("memory", Some(ratio(1.2)))];
+    let pair = Numbers::Gauge(Pair { canary: 1.0, baseline: 1.0 });
+    let half_a_minute = Duration::from_secs(30);
+    let look_at =
+        |numbers| LookInput { lasting: half_a_minute, checks: vec![numbers], ..only(pair.clone()) };
+    let (evidence, _) =
+        look(&RULES, &criteria, &Evidence::new(&criteria), &look_at(Some(pair.clone())));
+    let (after, _) = look(&RULES, &criteria, &evidence, &look_at(None));
+    assert_ne!(after.checks(), evidence.checks());
 }
