@@ -14,4 +14,7 @@ mod climb;
 mod doubt;
 mod hands;
 mod harm;
+mod platforms;
+mod pushed;
 mod restarts;
+mod slow;

@@ -88,8 +88,8 @@ impl Tidegate {
         aside
     }
 
-    pub fn new_provider_token(&self) -> String {
-        self.cli(&["token", "add", "proxy", "--role", "provider"]).trim().to_owned()
+    pub fn new_provider_token(&self, name: &str) -> String {
+        self.cli(&["token", "add", name, "--role", "provider"]).trim().to_owned()
     }
 
     pub fn apply(&self, file: &str, text: &str) {
@@ -109,6 +109,16 @@ impl Tidegate {
     pub async fn journal(&self, name: &str) -> Vec<JournalLineView> {
         let path = format!("rollouts/{}/journal?limit=500", name.replace('#', "%23"));
         self.get::<JournalPage>(&path).await.lines
+    }
+
+    /// As `tidegate explain` prints it.
+    pub fn explained(&self, name: &str) -> String {
+        self.cli(&["explain", name])
+    }
+
+    /// Where it keeps everything.
+    pub fn database(&self) -> PathBuf {
+        data(&self.dir).join("tidegate.db")
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> T {

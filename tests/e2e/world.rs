@@ -7,6 +7,7 @@ use tidegate::clock::{Clock, Mono, SystemClock};
 
 use crate::prometheus::Prometheus;
 use crate::server::Tidegate;
+use crate::support::apps::{Apps, Client};
 use crate::support::haproxy::{Haproxy, HaproxyConfig};
 use crate::support::load::{Counts, Load};
 use crate::support::upstream::Upstream;
@@ -14,6 +15,8 @@ use crate::support::{http, until, within};
 
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const ROUTE: &str = "shop";
+/// Another route of the same Tidegate, split by flag.
+pub const FLAG: &str = "search";
 /// What either version usually fails.
 pub const USUAL: f64 = 0.02;
 /// Requests a second.
@@ -64,7 +67,7 @@ impl World {
         tidegate.apply("route.yaml", &route());
         let proxy = Haproxy::start(HaproxyConfig {
             pull_url: tidegate.providers.clone(),
-            token: tidegate.new_provider_token(),
+            token: tidegate.new_provider_token("proxy"),
             route: ROUTE.to_owned(),
             sides: ["be_a", "be_b"].map(str::to_owned),
             upstreams: [shops[0].address, shops[1].address],
@@ -79,13 +82,31 @@ impl World {
         Self { tidegate, proxy, shops, prometheus, load, clock: SystemClock::default() }
     }
 
+    /// Users of an app that is split by the flag [`FLAG`]; everybody is on v1.
+    pub fn flag(&self) -> Apps {
+        let route = format!("route: {FLAG}\nsplit: {{ flag: {FLAG} }}\ncount: push\nserves: v1\n");
+        self.tidegate.apply("flag.yaml", &route);
+        let client = Client {
+            providers: self.tidegate.providers.clone(),
+            token: self.tidegate.new_provider_token("apps"),
+            route: FLAG.to_owned(),
+            http: http(),
+        };
+        Apps::start(client, USUAL)
+    }
+
     /// Deploys `version` on the idle side and starts a rollout of it; its name.
     pub async fn release(&self, version: &str, steps: &str, more: &str) -> String {
         let idle = usize::from(self.tidegate.route(ROUTE).await.serving_side == "a");
         self.shops[idle].deploy(version);
-        self.tidegate.apply("plan.yaml", &plan(steps, more));
-        self.tidegate.cli(&["start", ROUTE, &format!("version={version}")]);
-        self.tidegate.rollout(ROUTE).await.name
+        self.starts(ROUTE, &plan(steps, more), version).await
+    }
+
+    /// Starts a rollout of the plan that is written so; its name.
+    pub async fn starts(&self, plan: &str, text: &str, version: &str) -> String {
+        self.tidegate.apply("plan.yaml", text);
+        self.tidegate.cli(&["start", plan, &format!("version={version}")]);
+        self.tidegate.rollout(plan).await.name
     }
 
     /// Waits until `name` bakes at `ppm`, as committed and as HAProxy has it; `share` is the one of side b.
@@ -146,6 +167,14 @@ impl World {
             Some(line) => line,
             None => panic!("no `{kind}` with `{words}`\n{}", self.history(name).await),
         }
+    }
+
+    /// Asserts that the looks that are kept lead to what was decided.
+    #[track_caller]
+    pub fn recomputed(&self, name: &str) {
+        let explained = self.tidegate.explained(name);
+        let same = "recomputed from the kept looks: same bits";
+        assert!(explained.contains(same), "{explained}");
     }
 
     /// Asserts all the while that nothing moves: how a fault of a given length is waited out.
