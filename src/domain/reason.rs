@@ -54,6 +54,11 @@ pub enum Reason {
         check: String,
         sentence: String,
     },
+    /// Both arms are worse than before the shift: a limit on both together was broken.
+    Shared {
+        check: String,
+        sentence: String,
+    },
     /// The canary should have been getting requests and was not.
     Silence {
         lasted: Duration,
@@ -104,7 +109,9 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Regression { check, sentence } => write!(f, "{check}: {sentence}"),
+            Self::Regression { check, sentence } | Self::Shared { check, sentence } => {
+                write!(f, "{check}: {sentence}")
+            }
             Self::Silence { lasted } => {
                 write!(f, "the canary was silent for {} while the baseline was not", human(*lasted))
             }

@@ -54,6 +54,7 @@ impl Draft<'_> {
         };
         self.goes_on_after(&paused);
         self.next.phase = *was;
+        let up = self.step_up_again();
         if self.next.yields {
             self.send_again();
         }
@@ -71,7 +72,8 @@ impl Draft<'_> {
             &mut Phase::Calling { step, .. } => self.effect(Effect::RunHook { step }),
             _ => {}
         }
-        self.note("resumed", by.clone(), reasoned(&format!("resumed by {by}"), because));
+        let up = up.map_or(String::new(), |weight| format!(", up to {weight} again"));
+        self.note("resumed", by.clone(), reasoned(&format!("resumed by {by}{up}"), because));
         // The last share may have been confirmed meanwhile.
         if matches!(self.next.phase, Phase::Finishing { .. })
             && self.next.wish.confirmed_at.is_some()
@@ -82,7 +84,15 @@ impl Draft<'_> {
 
     /// What the judge has seen stays on record; evidence starts again at half of alpha.
     fn goes_on_after(&mut self, paused: &Reason) {
-        if matches!(paused, Reason::Regression { .. }) {
+        // What receded is over: there is nothing to go on in spite of.
+        let receded =
+            self.next.stepped_back.as_ref().is_some_and(|b| b.stands && b.receded == Some(true));
+        let in_spite = match paused {
+            Reason::Regression { .. } => true,
+            Reason::Shared { .. } => !receded,
+            _ => false,
+        };
+        if in_spite {
             self.next.lives += 1;
         }
     }
@@ -127,6 +137,7 @@ impl Draft<'_> {
         if let Phase::Paused { because: paused, .. } = self.next.phase.clone() {
             self.goes_on_after(&paused);
         }
+        self.end_step_back();
         let skipped = self.program.plan.steps.len().saturating_sub(self.next.entered);
         self.next.promoted_by = Some(by.clone());
         self.next.reached = Weight::FULL;

@@ -209,11 +209,11 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn gravity(reason: &Reason) -> u8 {
+pub(super) fn gravity(reason: &Reason) -> u8 {
     match reason {
         Reason::Violation { .. } => 4,
         Reason::Regression { .. } | Reason::Silence { .. } => 3,
-        Reason::HandEdit { .. } => 2,
+        Reason::HandEdit { .. } | Reason::Shared { .. } => 2,
         Reason::Doubted { .. }
         | Reason::GateTimedOut { .. }
         | Reason::HookFailed { .. }

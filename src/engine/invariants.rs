@@ -17,6 +17,7 @@ pub fn invariants(program: &Program, before: &State, event: &Event, after: &Stat
         steps_in_order(program, before, event, after),
         generation_fences(before, event, after),
         bake_is_earned(program, before, event, after),
+        steps_back(before, event, after),
         ends_stay(before, after),
         cuts_stay(before, after),
     ];
@@ -187,6 +188,21 @@ fn bake_is_earned(
         return broken(false, "L6: a step bakes that is no shift");
     };
     broken(!moved_on || is_promote(event) || had >= needed, "L6: a bake was cut short")
+}
+
+/// A step back only lowers, and only a person takes it back; going back to 0 % needs nobody.
+fn steps_back(before: &State, event: &Event, after: &State) -> Option<String> {
+    let stands = |s: &State| s.stepped_back.as_ref().is_some_and(|back| back.stands);
+    let times = |s: &State| s.stepped_back.as_ref().map_or(0, |back| back.times);
+    let lowered = after.wish.weight < before.wish.weight;
+    let sent_on = matches!(
+        event,
+        Event::Command { command: Command::Resume { .. } | Command::Promote { .. }, .. }
+    );
+    let ended = stands(before) && !stands(after);
+    let raised = stands(before) && after.wish.weight > before.wish.weight;
+    broken(times(after) == times(before) || lowered, "L9: a step back that did not lower")
+        .or_else(|| broken(!(ended || raised) || sent_on, "L3: up again by nobody's command"))
 }
 
 fn ends_stay(before: &State, after: &State) -> Option<String> {

@@ -70,7 +70,30 @@ impl Memory {
             unkept: Unkept::default(),
         }
     }
+
+    /// Of a new rollout whose route had one before: it starts from what that one learned, at a small weight.
+    pub fn start_from(mut self, program: &Program, learned: &Learned) -> Self {
+        for (check, item) in program.plan.items().iter().enumerate() {
+            if let Some(taught) = learned.get(&item.name()) {
+                self.evidence.start_from(check, taught);
+            }
+        }
+        self
+    }
+
+    /// What the next rollout of the route starts from.
+    pub fn learned(&self, program: &Program) -> Learned {
+        let items = program.plan.items();
+        let named = items
+            .iter()
+            .enumerate()
+            .filter_map(|(check, item)| Some((item.name(), self.evidence.taught(check)?.clone())));
+        named.collect()
+    }
 }
+
+/// What the baselines of a route's checks taught in its last rollout, by check.
+pub type Learned = BTreeMap<String, judge::Baseline>;
 
 /// Takes an answer in. `lasting`: monotonic time since the read before, zero after a restart; `lag`: how long the
 /// numbers trail a change of weight. Without a look where there is no canary to look at yet, or the look is dropped.
@@ -109,6 +132,34 @@ pub fn weigh(
     (next, look)
 }
 
+/// Takes a source's past in, oldest first: what was usual before the first shift. Where the live reads begin stays as it
+/// was, and once the canary has been looked at the past is over.
+pub fn learn(program: &Program, memory: &Memory, asks: &[Ask], answers: &[Answer]) -> Memory {
+    let mut next = memory.clone();
+    if memory.looks > 0 {
+        return next;
+    }
+    let mut past = Memory { evidence: memory.evidence.clone(), ..Memory::new(program) };
+    for answer in answers {
+        let seen = take_increments(&mut past, asks, answer, memory.generation);
+        if let Some(until) = past.until.filter(|_| !seen.began) {
+            learn_look(&mut past.evidence, &seen.checks, answer.until.since(until));
+        }
+        past.until = Some(answer.until);
+    }
+    next.evidence = past.evidence;
+    next
+}
+
+/// One look at the baseline alone; `lasting`: what it covers, in the sources' time.
+fn learn_look(evidence: &mut Evidence, checks: &[Option<judge::Numbers>], lasting: Duration) {
+    for (check, numbers) in checks.iter().enumerate() {
+        if let Some(numbers) = numbers {
+            evidence.learn_over(check, numbers, lasting);
+        }
+    }
+}
+
 /// The numbers of every check in one look, `None` where a source could not say.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Seen {
@@ -133,13 +184,8 @@ struct Scene<'a> {
 impl Scene<'_> {
     /// Nobody is on the canary: the baseline's looks teach how its failures cluster.
     fn learn(&self, next: &mut Memory, checks: &[Option<judge::Numbers>]) {
-        if self.memory.until.is_none() {
-            return;
-        }
-        for (check, numbers) in checks.iter().enumerate() {
-            if let Some(numbers) = numbers {
-                next.evidence.learn(check, numbers);
-            }
+        if let Some(until) = self.memory.until {
+            learn_look(&mut next.evidence, checks, self.answer.until.since(until));
         }
     }
 
@@ -274,7 +320,8 @@ impl Scene<'_> {
         let trouble = self.answer.troubles.iter().find(|trouble| trouble.asks.iter().any(counts));
         match (&judgement.verdict, trouble) {
             (Verdict::LimitBroken { check, limit }, _) => {
-                Finding::Limit { check: check.clone(), sentence, then: limit.then }
+                let (then, shared) = (limit.then, limit.is_shared());
+                Finding::Limit { check: check.clone(), sentence, then, shared }
             }
             (Verdict::Regression { check, .. }, _) => {
                 Finding::Regression { check: check.clone(), sentence }

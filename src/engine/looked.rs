@@ -12,6 +12,7 @@ impl Draft<'_> {
     pub(super) fn looked(&mut self, look: &Look) {
         self.evidence = look.detail.clone();
         self.remember(look);
+        self.watch_step_back(look);
         match &look.finding {
             Finding::Regression { check, sentence } => {
                 let because =
@@ -23,14 +24,16 @@ impl Draft<'_> {
                     }
                 }
             }
-            Finding::Limit { check, sentence, then } => {
-                let because =
-                    Reason::Regression { check: check.clone(), sentence: sentence.clone() };
+            Finding::Limit { check, sentence, then, shared } => {
+                let (check, sentence) = (check.clone(), sentence.clone());
+                let because = match shared {
+                    true => Reason::Shared { check: check.clone(), sentence },
+                    false => Reason::Regression { check: check.clone(), sentence },
+                };
                 match then {
-                    LimitAction::Revert => self.harmed(check, because),
-                    LimitAction::Pause | LimitAction::StepBack => {
-                        self.pause(because, Actor::judge());
-                    }
+                    LimitAction::Revert => self.harmed(&check, because),
+                    LimitAction::Pause => self.pause(because, Actor::judge()),
+                    LimitAction::StepBack => self.step_back(because, check),
                 }
             }
             Finding::Silent { .. } => self.silence(look),
@@ -74,7 +77,7 @@ impl Draft<'_> {
     }
 
     /// Two beats at most: a process that slept has not watched.
-    fn watched(&self, look: &Look) -> Duration {
+    pub(super) fn watched(&self, look: &Look) -> Duration {
         look.lasting.min(self.program.plan.look * 2) + look.waited
     }
 
@@ -131,6 +134,7 @@ fn doubt(finding: &Finding) -> Option<Doubt> {
             Some(Doubt::Blind(sentence()))
         }
         Finding::Silent { .. } => Some(Doubt::Silent(sentence())),
+        Finding::Limit { shared: true, .. } => Some(Doubt::Shared(sentence())),
         Finding::Regression { .. }
         | Finding::Limit { .. }
         | Finding::Pass { .. }

@@ -18,6 +18,7 @@ mod looked;
 mod sample;
 mod start;
 mod state;
+mod step_back;
 mod steps;
 mod sums;
 mod transition;
@@ -31,13 +32,14 @@ pub use criteria::{criteria, rules};
 pub use cuts::overrides;
 pub use due::due;
 pub use invariants::invariants;
-pub use look::{Memory, weigh};
+pub use look::{Learned, Memory, learn, weigh};
 pub use sample::{
     Answer, Ask, Counter, From, Point, Pushed, Series, Trouble, TroubleKind, histogram_key,
 };
 pub use start::initial;
 pub use state::{
-    Command, Cut, Effect, Entry, Event, Finding, Latch, Look, Phase, State, Transition, Wish,
+    Command, Cut, Effect, Entry, Event, Finding, Latch, Look, Phase, State, SteppedBack,
+    Transition, Wish,
 };
 pub use transition::{decide, transition};
 pub use unkept::Unkept;

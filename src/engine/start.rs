@@ -25,6 +25,7 @@ pub fn initial(by: Actor, begins_at: usize, now: Timestamp) -> State {
         yields: false,
         lives: 0,
         journalled_at: now,
+        stepped_back: None,
         swapped: false,
         cuts: Vec::new(),
     }

@@ -39,6 +39,9 @@ pub struct State {
     pub lives: u32,
     /// The time of the last journal line: the journal's times never fall, whatever the wall clock does.
     pub journalled_at: Timestamp,
+    /// The last step back from harm that both arms share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stepped_back: Option<SteppedBack>,
     /// Whether the sides are swapped: it completed, and has not been taken back.
     pub swapped: bool,
     /// Segments that were worse and went back alone. Only grows: none gets this canary again.
@@ -54,6 +57,23 @@ pub struct Cut {
     /// The first split without it.
     pub since: Generation,
     pub because: Reason,
+}
+
+/// Both arms were worse than before the shift, and the weight was lowered to see whether that recedes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SteppedBack {
+    /// The check that showed the harm.
+    pub check: String,
+    /// What a person's resume goes up to again.
+    pub from: Weight,
+    /// So far: each goes one step further down than the one before.
+    pub times: u32,
+    /// How long no look has shown the harm at the lower weight.
+    pub receded_for: Duration,
+    /// Whether the harm receded; `None` while nobody knows.
+    pub receded: Option<bool>,
+    /// Until a person sends the rollout on.
+    pub stands: bool,
 }
 
 /// The split a rollout wants; repeated to the proxies for ever, so sending it twice is harmless.
@@ -142,7 +162,14 @@ pub enum Finding {
     /// Evidence of harm crossed the limit.
     Regression { check: String, sentence: String },
     /// A plain limit was broken for long enough.
-    Limit { check: String, sentence: String, then: LimitAction },
+    Limit {
+        check: String,
+        sentence: String,
+        then: LimitAction,
+        /// Of both arms against the hour before the shift.
+        #[serde(default)]
+        shared: bool,
+    },
     /// The share really observed is not the wish.
     Mismatch { sentence: String },
     /// Numbers that cannot be.
@@ -195,6 +222,10 @@ pub enum Event {
     HookAnswered {
         step: usize,
         answer: Result<String, String>,
+    },
+    /// A source could not tell what was before: the rollout goes on without. `detail`: which, and why.
+    NoHistory {
+        detail: String,
     },
     /// `after_revert` was called; decides nothing.
     AfterRevertAnswered {

@@ -94,6 +94,9 @@ pub fn transition(program: &Program, state: &State, event: &Event, now: Timestam
         (_, Event::HookAnswered { step, answer }) => draft.hook_answered(*step, answer),
         (_, Event::Tick) => draft.time_passed(),
         (_, Event::Command { by, command }) => draft.command(by, command),
+        (_, Event::NoHistory { detail }) => {
+            draft.note("no-history", Actor::engine(), format!("no history from {detail}"));
+        }
         (_, Event::Started { .. } | Event::AfterRevertAnswered { .. }) => {}
     }
     draft.done()

@@ -24,6 +24,9 @@ const CLIP: f64 = 30.0;
 /// Above this dispersion the clip widens with it.
 const CLIP_WIDENS: f64 = 2.5;
 
+/// What was learned in an earlier rollout counts as at most so many pairs, and as so many failures.
+const KEPT: f64 = 60.0;
+
 /// What the baseline's looks have taught.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
@@ -77,6 +80,19 @@ impl Baseline {
         (PRIOR_FAILURES + self.failures) / (PRIOR_REQUESTS + self.requests)
     }
 
+    /// What a later rollout starts from: the same with the weight of a few looks, so that it follows what has changed.
+    pub fn discounted(&self) -> Self {
+        let part = |weight: f64| (KEPT / weight.max(KEPT)).min(1.0);
+        let (pairs, rate) = (part(self.pairs), part(self.failures));
+        Self {
+            requests: self.requests * rate,
+            failures: self.failures * rate,
+            squares: self.squares * pairs,
+            pairs: self.pairs * pairs,
+            ..Self::default()
+        }
+    }
+
     /// Requests and failures seen so far.
     pub(super) fn seen(&self) -> (f64, f64) {
         (self.requests, self.failures)
@@ -127,5 +143,37 @@ impl Baseline {
         self.squares += square.min(most);
         self.pairs += 1.0;
         square >= most
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn learned(looks: u64, failures: u64) -> Baseline {
+        let mut baseline = Baseline::default();
+        for look in 0..looks {
+            baseline.learn(1000, if look % 2 == 0 { failures } else { failures / 4 });
+        }
+        baseline
+    }
+
+    #[test]
+    fn what_an_earlier_rollout_taught_is_kept_and_soon_outweighed() {
+        let before = learned(1000, 40);
+        let mut kept = before.discounted();
+        assert!((kept.dispersion() / before.dispersion() - 1.0).abs() < 0.15, "{kept:?}");
+        assert!((kept.rate() / before.rate() - 1.0).abs() < 0.2, "{kept:?}");
+        for _ in 0..400 {
+            kept.learn(1000, 10);
+        }
+        assert!(kept.dispersion() < 0.4 * before.dispersion(), "{kept:?}");
+        assert!(kept.rate() < 0.011, "{kept:?}");
+    }
+
+    #[test]
+    fn little_is_kept_as_it_was() {
+        let little = learned(2, 4);
+        assert_eq!(little.discounted().dispersion(), little.dispersion());
     }
 }

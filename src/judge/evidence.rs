@@ -6,13 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::compared::CountEvidence;
 use super::counts::Tally;
+use super::dispersion::Baseline;
 use super::gauge::{GaugeEvidence, Pair};
 use super::histogram::HistogramEvidence;
-use super::limits::Streak;
+use super::limits::{Broken, Streak};
 use super::numbers::Numbers;
 use super::sample_ratio::SampleRatio;
+use super::shared::{SharedEvidence, joined};
 use super::values::ValuesEvidence;
-use super::{Criterion, LookInput, Rules, Tolerance};
+use super::{Criterion, Limit, LimitKind, LookInput, Rules, Tolerance};
 use crate::domain::Weight;
 
 /// A step may worsen the mean of values by this part, over all requests.
@@ -51,6 +53,8 @@ pub struct CheckEvidence {
 pub(super) enum Compared {
     Counts(CountEvidence),
     Histogram(HistogramEvidence),
+    /// Both arms together: said by the criterion, whatever the numbers.
+    Shared(SharedEvidence),
     Values(ValuesEvidence),
     Gauge(GaugeEvidence),
 }
@@ -99,7 +103,7 @@ impl Evidence {
             lives: 0,
             weight: Weight::ZERO,
             split: SampleRatio::default(),
-            checks: vec![CheckEvidence::default(); criteria.len()],
+            checks: criteria.iter().map(CheckEvidence::new).collect(),
         }
     }
 
@@ -117,11 +121,38 @@ impl Evidence {
     /// 120 looks are enough, 240 better. An unknown check and a senseless look teach nothing; the canary's part of the
     /// numbers is not looked at.
     pub fn learn(&mut self, check: usize, numbers: &Numbers) {
+        self.learn_over(check, numbers, Duration::ZERO);
+    }
+
+    /// The same of a look whose time is known: a check of both arms together learns from no other, and of the last hour
+    /// before its first look alone.
+    pub fn learn_over(&mut self, check: usize, numbers: &Numbers, lasting: Duration) {
         if numbers.is_senseless() {
             return;
         }
         if let Some(check) = self.checks.get_mut(check) {
-            check.compared.learn(numbers);
+            check.compared.learn(numbers, lasting);
+        }
+    }
+
+    /// What the baseline of a check has taught so far, to start a later rollout from; `None` where failures are not
+    /// counted.
+    pub fn taught(&self, check: usize) -> Option<&Baseline> {
+        match &self.checks.get(check)?.compared {
+            Compared::Counts(counts) => Some(&counts.bets.baseline),
+            Compared::Histogram(_)
+            | Compared::Values(_)
+            | Compared::Gauge(_)
+            | Compared::Shared(_) => None,
+        }
+    }
+
+    /// Starts from what an earlier rollout was taught, at a small weight. Before anything else is learned.
+    pub fn start_from(&mut self, check: usize, taught: &Baseline) {
+        if let Some(CheckEvidence { compared: Compared::Counts(counts), .. }) =
+            self.checks.get_mut(check)
+        {
+            counts.bets.baseline = taught.discounted();
         }
     }
 
@@ -146,7 +177,10 @@ impl Evidence {
     pub fn usual_failures(&self, check: usize) -> Option<f64> {
         match &self.checks.get(check)?.compared {
             Compared::Counts(counts) => Some(counts.bets.baseline.rate()),
-            Compared::Histogram(_) | Compared::Values(_) | Compared::Gauge(_) => None,
+            Compared::Histogram(_)
+            | Compared::Values(_)
+            | Compared::Gauge(_)
+            | Compared::Shared(_) => None,
         }
     }
 
@@ -159,6 +193,7 @@ impl Evidence {
             match &mut check.compared {
                 Compared::Counts(counts) => counts.next_life(),
                 Compared::Histogram(histogram) => histogram.next_life(),
+                Compared::Shared(shared) => shared.next_life(),
                 Compared::Values(values) => values.begin_life(),
                 Compared::Gauge(gauge) => gauge.begin_life(),
             }
@@ -175,6 +210,15 @@ impl Evidence {
         libm::log(1.0 / rules.alpha) + f64::from(self.lives) * std::f64::consts::LN_2
     }
 
+    /// In memory, what is on the heap included: does not grow with the looks.
+    pub fn bytes(&self) -> usize {
+        let check = |check: &CheckEvidence| {
+            let limits = check.limits.len() * size_of::<Streak>();
+            size_of::<CheckEvidence>() + limits + check.compared.heap_bytes()
+        };
+        size_of::<Self>() + self.checks.iter().map(check).sum::<usize>()
+    }
+
     pub(super) fn split(&self) -> &SampleRatio {
         &self.split
     }
@@ -185,7 +229,9 @@ impl Evidence {
 
     /// Takes one look in. Parts of it that are missing, empty or senseless leave their part of the evidence as it was.
     pub(super) fn take(&mut self, rules: &Rules, criteria: &[Criterion], input: &LookInput) {
-        self.checks.resize_with(criteria.len(), CheckEvidence::default);
+        let known = self.checks.len().min(criteria.len());
+        self.checks.truncate(known);
+        self.checks.extend(criteria[known..].iter().map(CheckEvidence::new));
         if self.weight != input.weight {
             self.weight = input.weight;
             self.checks.iter_mut().for_each(|check| check.compared.weight_changed());
@@ -204,6 +250,40 @@ impl Evidence {
 }
 
 impl CheckEvidence {
+    fn new(criterion: &Criterion) -> Self {
+        let compared = match criterion.both {
+            true => Compared::Shared(SharedEvidence::default()),
+            false => Compared::default(),
+        };
+        Self { compared, limits: Vec::new() }
+    }
+
+    /// The first limit that is broken and has this consequence.
+    pub(super) fn broken(
+        &self,
+        criterion: &Criterion,
+        numbers: &Numbers,
+        then: impl Fn(&Limit) -> bool,
+    ) -> Option<Broken> {
+        let both = criterion.both.then(|| joined(numbers));
+        let plain = both.as_ref().unwrap_or(numbers);
+        let limits = criterion.limits.iter().zip(&self.limits).enumerate();
+        let mut limits = limits.filter(|(_, (limit, _))| then(limit));
+        limits.find_map(|(position, (limit, streak))| match &self.compared {
+            Compared::Shared(shared) if matches!(limit.kind, LimitKind::AboveBefore(_)) => {
+                shared.broken(position, limit)
+            }
+            _ => streak.verdict(limit, plain).map(|b| Broken { both: criterion.both, ..b }),
+        })
+    }
+
+    /// Whether it holds both arms to an hour that nobody saw, and to nothing else.
+    pub(super) fn is_unarmed(&self, criterion: &Criterion) -> bool {
+        let before = |limit: &Limit| matches!(limit.kind, LimitKind::AboveBefore(_));
+        matches!(&self.compared, Compared::Shared(shared) if !shared.is_armed())
+            && criterion.limits.iter().all(before)
+    }
+
     fn take(
         &mut self,
         rules: &Rules,
@@ -212,8 +292,10 @@ impl CheckEvidence {
         numbers: Option<&Numbers>,
     ) {
         self.limits.resize_with(criterion.limits.len(), Streak::default);
+        let both = numbers.filter(|_| criterion.both).map(joined);
+        let plain = both.as_ref().or(numbers);
         for (streak, limit) in self.limits.iter_mut().zip(&criterion.limits) {
-            streak.update(limit, numbers, input.lasting);
+            streak.update(limit, plain, input.lasting);
         }
         if let Some(numbers) = numbers {
             self.compared.take(rules, criterion, input, numbers);
@@ -222,13 +304,14 @@ impl CheckEvidence {
 }
 
 impl Compared {
-    fn learn(&mut self, numbers: &Numbers) {
+    fn learn(&mut self, numbers: &Numbers, lasting: Duration) {
         self.become_kind_of(numbers);
         match (self, numbers) {
             (Self::Counts(counts), Numbers::Counts(look)) => {
                 counts.bets.baseline.learn(look.baseline_requests, look.baseline_failures);
             }
             (Self::Histogram(histogram), Numbers::Histogram(look)) => histogram.learn(look),
+            (Self::Shared(shared), _) => shared.learn(numbers, lasting),
             (Self::Values(values), Numbers::Values(look)) => values.learn(&look.baseline),
             // A level of the baseline alone has nothing beside it to learn from.
             _ => {}
@@ -244,6 +327,7 @@ impl Compared {
             (Self::Histogram(histogram), Numbers::Histogram(look)) => {
                 histogram.take(rules, criterion, input, look);
             }
+            (Self::Shared(shared), _) => shared.take(criterion, numbers, input.lasting),
             (Self::Values(values), Numbers::Values(look)) => {
                 if let Some(null) = criterion.tolerate.as_ref().filter(|_| input.control) {
                     let ahead = input.ahead.iter().map(|next| value_margin(*next));
@@ -263,7 +347,8 @@ impl Compared {
     /// A plan never changes the kind of a check, so what is replaced here is what nothing was learned of.
     fn become_kind_of(&mut self, numbers: &Numbers) {
         match (&self, numbers) {
-            (Self::Counts(_), Numbers::Counts(_))
+            (Self::Shared(_), _)
+            | (Self::Counts(_), Numbers::Counts(_))
             | (Self::Histogram(_), Numbers::Histogram(_))
             | (Self::Values(_), Numbers::Values(_))
             | (Self::Gauge(_), Numbers::Gauge(_)) => {}
@@ -279,8 +364,19 @@ impl Compared {
         match self {
             Self::Counts(counts) => counts.step = Tally::default(),
             Self::Histogram(histogram) => histogram.weight_changed(),
+            Self::Shared(shared) => shared.weight_changed(),
             Self::Values(values) => values.begin_step(),
             Self::Gauge(_) => {}
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Counts(counts) => counts.gates.heap_bytes(),
+            Self::Histogram(histogram) => histogram.heap_bytes(),
+            Self::Values(values) => values.heap_bytes(),
+            Self::Shared(shared) => shared.heap_bytes(),
+            Self::Gauge(_) => 0,
         }
     }
 
@@ -289,6 +385,7 @@ impl Compared {
         match self {
             Self::Counts(counts) => counts.log_harm(rules),
             Self::Histogram(histogram) => histogram.log_harm(rules),
+            Self::Shared(_) => 0.0,
             Self::Values(values) => values.log_evidence(),
             Self::Gauge(gauge) => gauge.log_evidence(),
         }
@@ -299,6 +396,7 @@ impl Compared {
         match self {
             Self::Counts(counts) => counts.step,
             Self::Histogram(histogram) => *histogram.step(),
+            Self::Shared(shared) => shared.step(),
             Self::Values(values) => values.step(),
             Self::Gauge(_) => Tally::default(),
         }
@@ -308,8 +406,8 @@ impl Compared {
     pub(super) fn has_gate(&self) -> bool {
         match self {
             Self::Counts(_) | Self::Histogram(_) | Self::Values(_) => true,
-            // Levels are weak evidence, and vote against only.
-            Self::Gauge(_) => false,
+            // Levels are weak evidence, and vote against only; both arms together say nothing of the canary.
+            Self::Gauge(_) | Self::Shared(_) => false,
         }
     }
 

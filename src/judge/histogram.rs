@@ -181,6 +181,10 @@ impl HistogramEvidence {
         })
     }
 
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.bounds.len() * size_of::<Bound>() + self.gates.heap_bytes()
+    }
+
     pub(super) fn step(&self) -> &Tally {
         &self.step
     }
@@ -196,10 +200,6 @@ pub(super) struct Told {
     pub rate: f64,
     pub held_to: Option<f64>,
 }
-
-/// Of one bound, for what is promised about the state.
-#[cfg(test)]
-pub(super) const BOUND_BYTES: usize = size_of::<Bound>();
 
 impl Bound {
     fn new(than: f64) -> Self {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::before::Before;
+use super::verdict::What;
 use super::{Limit, LimitAction, LimitKind, Numbers};
 
 /// How long a limit has been broken without a healthy look between.
@@ -26,6 +28,16 @@ pub struct Broken {
     pub failures: u64,
     pub requests: u64,
     pub lasting: Duration,
+    /// Of both arms together.
+    #[serde(default)]
+    pub both: bool,
+    /// Of both arms against the hour before the shift: what was counted or measured, its rate or level, and the hour.
+    #[serde(default)]
+    pub what: What,
+    #[serde(default)]
+    pub level: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
 }
 
 /// What one look shows of a limit.
@@ -34,6 +46,13 @@ struct Seen {
     value: f64,
     failures: u64,
     requests: u64,
+}
+
+impl Broken {
+    /// Whether both arms are worse than before the shift, which no comparison can see.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.kind, LimitKind::AboveBefore(_))
+    }
 }
 
 impl Streak {
@@ -59,6 +78,10 @@ impl Streak {
             failures: seen.failures,
             requests: seen.requests,
             lasting: self.broken_for,
+            both: false,
+            what: What::default(),
+            level: seen.value,
+            before: None,
         })
     }
 }

@@ -10,6 +10,7 @@ use super::gauge::{GaugeEvidence, Pair};
 use super::mixture::log_sum;
 use super::numbers::Numbers;
 use super::sample_ratio::Wrong;
+use super::shared::Together;
 use super::values::ValuesEvidence;
 use super::verdict::{Means, Remaining, Senseless, Thin, Uncompared, Verdict, What};
 use super::words::times;
@@ -85,6 +86,9 @@ pub struct Reading {
     /// The failure rate a canary without control is held to, by what the baseline did before; `None` with a control.
     #[serde(default)]
     pub held_to: Option<f64>,
+    /// Of a check of both arms together: how they stand against the hour before the shift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
 }
 
 impl Reading {
@@ -123,6 +127,7 @@ impl Default for Reading {
             remaining: None,
             dispersion: 1.0,
             held_to: None,
+            together: None,
         }
     }
 }
@@ -206,10 +211,7 @@ impl Look<'_> {
     fn broken(&self, then: fn(LimitAction) -> bool) -> Option<Verdict> {
         self.checks().find_map(|(index, criterion, evidence)| {
             let numbers = self.input.sensible(index)?;
-            let mut limits = criterion.limits.iter().zip(&evidence.limits);
-            let limit = limits.find_map(|(limit, streak)| {
-                streak.verdict(limit, numbers).filter(|broken| then(broken.then))
-            })?;
+            let limit = evidence.broken(criterion, numbers, |limit| then(limit.then))?;
             Some(Verdict::LimitBroken { check: criterion.name.clone(), limit })
         })
     }
@@ -257,6 +259,9 @@ impl Look<'_> {
             }
             Compared::Gauge(gauge) => {
                 Harm { what: What::Level, counts: Counts::default(), means: levels_of(gauge) }
+            }
+            Compared::Shared(shared) => {
+                Harm { what: shared.what(), counts: shared.step().counts, means: None }
             }
         }
     }
@@ -314,7 +319,8 @@ impl Look<'_> {
     fn blind(&self) -> Option<Verdict> {
         let votes = |c: &Criterion| !c.may_miss && (c.tolerate.is_some() || !c.limits.is_empty());
         self.checks()
-            .find(|(index, criterion, _)| votes(criterion) && self.input.sensible(*index).is_none())
+            .filter(|(_, criterion, evidence)| votes(criterion) && !evidence.is_unarmed(criterion))
+            .find(|(index, _, _)| self.input.sensible(*index).is_none())
             .map(|(_, criterion, _)| Verdict::Blind { check: criterion.name.clone() })
     }
 
@@ -379,6 +385,13 @@ impl Look<'_> {
             Compared::Gauge(gauge) => {
                 reading.what = What::Level;
                 reading.means = levels_of(gauge);
+            }
+            Compared::Shared(shared) => {
+                let together = shared.together();
+                reading.what = shared.what();
+                reading.step = shared.step().counts;
+                reading.dispersion = together.before.map_or(1.0, |before| before.dispersion);
+                reading.together = Some(together);
             }
         }
         reading

@@ -6,6 +6,7 @@
 //! rollouts, however often one looks; logarithms and exponentials come from `libm`, so every machine gets the same bits.
 
 mod band;
+mod before;
 mod compared;
 mod counts;
 mod criterion;
@@ -30,6 +31,7 @@ pub mod planning;
 mod promotion;
 mod rules;
 mod sample_ratio;
+mod shared;
 mod values;
 mod verdict;
 pub mod words;
@@ -39,8 +41,10 @@ mod worse;
 mod tests;
 
 pub use band::{Band, band};
+pub use before::{Amount, Before};
 pub use counts::{Counts, Requests, Tally};
 pub use criterion::{Criterion, Limit, LimitAction, LimitKind, Tolerance};
+pub use dispersion::Baseline;
 pub use evidence::Evidence;
 pub use gauge::Pair;
 pub use kept::{Chunk, Kept, Recomputed};
@@ -50,6 +54,7 @@ pub use numbers::{Histogram, Numbers, Slower};
 pub use pack::Malformed;
 pub use picture::{Drawn, Picture};
 pub use rules::Rules;
+pub use shared::Together;
 pub use values::{Moments, Values};
 pub use verdict::{Means, Remaining, Senseless, Thin, Uncompared, Verdict, VerdictKind, What};
 pub use worse::Worse;

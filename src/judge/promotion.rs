@@ -52,6 +52,10 @@ impl Gates {
         self.gate(margin).map_or(0.0, Gate::log_evidence)
     }
 
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.0.len() * size_of::<Gate>()
+    }
+
     fn gate(&self, margin: f64) -> Option<&Gate> {
         self.0.iter().find(|gate| gate.margin() == margin)
     }

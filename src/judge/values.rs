@@ -236,6 +236,10 @@ impl ValuesEvidence {
         Tally { counts, lasting: self.lasting }
     }
 
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.gates.len() * size_of::<Gate>()
+    }
+
     /// The time a look took, for the pace of events.
     pub(super) fn lasted(&mut self, lasting: Duration) {
         self.lasting = self.lasting.saturating_add(lasting);

@@ -152,6 +152,9 @@ impl Verdict {
                 Some(Doubt::Blind(self.to_string()))
             }
             Self::Silent { .. } => Some(Doubt::Silent(self.to_string())),
+            Self::LimitBroken { limit, .. } if limit.is_shared() => {
+                Some(Doubt::Shared(self.to_string()))
+            }
             Self::Regression { .. }
             | Self::LimitBroken { .. }
             | Self::Pass
@@ -314,31 +317,72 @@ impl What {
     }
 }
 
+/// `both arms fail 3.4x as often as in the hour before the shift: 120 of 24,000 requests against 35 of 24,000`.
+fn shared(limit: &Broken) -> String {
+    let Some(before) = &limit.before else {
+        return format!("both arms are {} what they were before the shift", times(limit.seen));
+    };
+    let hour = match before.seen.lasting {
+        long if long >= Duration::from_secs(55 * 60) => "hour".to_owned(),
+        short => human(Duration::from_secs(short.as_secs())),
+    };
+    let does = match limit.what {
+        What::Failed => "fail".to_owned(),
+        What::FailedUsers => "fail their users".to_owned(),
+        What::SlowerThan(seconds) => format!("take over {}", seconds_of(seconds)),
+        What::Mean | What::Level => {
+            let (now, then) = (value(limit.level), value(before.seen.mean().unwrap_or_default()));
+            let ratio = times(limit.seen);
+            return format!(
+                "both arms are at {now}, {ratio} the {then} of the {hour} before the shift"
+            );
+        }
+    };
+    let how = match limit.seen {
+        ratio if ratio > 0.0 => {
+            format!("{does} {} as often as in the {hour} before the shift", times(ratio))
+        }
+        _ => format!("{does}, and in the {hour} before the shift never did"),
+    };
+    format!(
+        "both arms {how}: {} of {} {} against {} of {}",
+        thousands(limit.failures),
+        thousands(limit.requests),
+        limit.what.counted(),
+        thousands(before.seen.sum.max(0.0) as u64),
+        thousands(before.seen.of.max(0.0) as u64)
+    )
+}
+
 fn broken(f: &mut fmt::Formatter<'_>, limit: &Broken) -> fmt::Result {
     let share = percent(limit.failures as f64 / limit.requests.max(1) as f64);
     let (failures, requests) = (thousands(limit.failures), thousands(limit.requests));
+    let (whose, who, are) = match limit.both {
+        true => ("both arms'", "both arms", "are"),
+        false => ("the canary's", "the canary", "is"),
+    };
     let seen = value(limit.seen);
     let limited = match limit.kind {
         LimitKind::ErrorsAbove(most) => {
-            write!(f, "{share} of the canary's requests failed ({failures} of {requests})")?;
+            write!(f, "{share} of {whose} requests failed ({failures} of {requests})")?;
             percent(most)
         }
         LimitKind::SlowerThan { quantile, seconds } => {
             let bound = seconds_of(seconds);
-            write!(f, "{share} of the canary's requests took over {bound} ")?;
+            write!(f, "{share} of {whose} requests took over {bound} ")?;
             write!(f, "({failures} of {requests})")?;
             percent(1.0 - quantile)
         }
         LimitKind::Above(most) => {
-            write!(f, "the canary is at {seen}")?;
+            write!(f, "{who} {are} at {seen}")?;
             value(most)
         }
         LimitKind::Below(least) => {
-            write!(f, "the canary is at {seen}, too low")?;
+            write!(f, "{who} {are} at {seen}, too low")?;
             value(least)
         }
         LimitKind::AboveBefore(most) => {
-            write!(f, "both arms are {} what they were before the shift", times(limit.seen))?;
+            f.write_str(&shared(limit))?;
             times(most)
         }
     };

@@ -13,7 +13,7 @@ pub fn commit(
     memory: Memory,
     at: Timestamp,
 ) -> Commit {
-    let route = route_change(stored, event, &transition.next);
+    let route = route_change(stored, event, &transition.next, &memory);
     Commit {
         name: stored.name.clone(),
         expected_version: stored.version,
@@ -28,7 +28,12 @@ pub fn commit(
 }
 
 /// What the route's row becomes, where wish, sides or owner change.
-fn route_change(stored: &Stored, event: &Event, next: &State) -> Option<RouteChange> {
+fn route_change(
+    stored: &Stored,
+    event: &Event,
+    next: &State,
+    memory: &Memory,
+) -> Option<RouteChange> {
     let before = &stored.state;
     let (held, holds) = (before.phase.holds_route(), next.phase.holds_route());
     let same = before.wish.generation == next.wish.generation && held == holds;
@@ -39,7 +44,10 @@ fn route_change(stored: &Stored, event: &Event, next: &State) -> Option<RouteCha
         Event::Started { generation } => *generation,
         _ => before.wish.generation,
     };
-    Some(change(&stored.program, &stored.name, next, expected, before.wish.weight))
+    let change = change(&stored.program, &stored.name, next, expected, before.wish.weight);
+    // A rollout that never looked has learned nothing that its route does not know.
+    let ends = held && !holds && memory.until.is_some();
+    Some(RouteChange { learned: ends.then(|| memory.learned(&stored.program)), ..change })
 }
 
 fn change(
@@ -64,6 +72,7 @@ fn change(
         labels,
         holder: next.phase.holds_route().then(|| name.clone()),
         last_completed: completed.then(|| name.clone()),
+        learned: None,
         raises: next.wish.weight > before,
     }
 }

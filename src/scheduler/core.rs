@@ -9,7 +9,7 @@ use super::slot::{FLUSH_EVERY, Pending, STORE_RETRY, Slot, Writing};
 use crate::clock::Mono;
 use crate::domain::{Actor, Generation, Name, RolloutName, Timestamp, Weight};
 use crate::engine::{
-    Answer, Ask, Command, Event, Memory, Phase, State, Unkept, asks, decide, due, weigh,
+    Answer, Ask, Command, Event, Memory, Phase, State, Unkept, asks, decide, due, learn, weigh,
 };
 use crate::plan::Program;
 use crate::store::{Commit, Committed, Flush, Stored};
@@ -47,6 +47,11 @@ pub enum Input {
         answer: Answer,
         lag: Duration,
     },
+    /// Answers [`Op::History`]: oldest first, or which source could not say and why.
+    History {
+        name: RolloutName,
+        past: Result<Vec<Answer>, String>,
+    },
     /// `None`: the store failed, and nobody knows whether it happened.
     Committed {
         name: RolloutName,
@@ -76,6 +81,11 @@ pub enum Op {
         name: RolloutName,
         asks: Arc<[Ask]>,
         since: Option<Timestamp>,
+    },
+    /// What was before, for a rollout that begins. It does not wait for it.
+    History {
+        name: RolloutName,
+        asks: Arc<[Ask]>,
     },
     Commit {
         commit: Box<Commit>,
@@ -121,6 +131,14 @@ impl Core {
             }
             Input::Read { name, answer, lag } => {
                 self.read(&name, answer, lag, now);
+                name
+            }
+            Input::History { name, past } => {
+                let pending = match past {
+                    Ok(answers) => Pending::Past(answers),
+                    Err(detail) => Pending::Event(Event::NoHistory { detail }),
+                };
+                self.enqueue(&name, pending, now);
                 name
             }
             Input::Committed { name, result } => {
@@ -402,8 +420,15 @@ impl Core {
             .min_by_key(|s| (s.stored.state.started_at, s.stored.name.number))
             .map(|s| s.stored.name.clone());
         if first.as_ref() == Some(name) {
+            self.ask_past(name);
             self.enqueue(name, Pending::Event(Event::Started { generation }), now);
         }
+    }
+
+    fn ask_past(&mut self, name: &RolloutName) {
+        let Some(slot) = self.slots.get_mut(name).filter(|slot| !slot.past_asked) else { return };
+        slot.past_asked = true;
+        self.ops.push(Op::History { name: name.clone(), asks: slot.asks.clone() });
     }
 
     /// Lets an ended rollout go, and looks whether somebody waited for its route.
@@ -460,6 +485,10 @@ fn decide_one(slot: &mut Slot, pending: Pending, now: Now) -> Option<Op> {
                 Some(look) => (Event::Looked(look), Some(memory)),
                 None => return remember(slot, None, Some(memory), now),
             }
+        }
+        Pending::Past(answers) => {
+            let memory = learn(&stored.program, &stored.memory, &slot.asks, answers);
+            return remember(slot, None, Some(memory), now);
         }
     };
     let decided = decide(&stored.program, &stored.state, &event, now.wall);

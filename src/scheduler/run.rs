@@ -9,15 +9,20 @@ use tokio::task::JoinHandle;
 
 use super::core::{Core, Input, Op};
 use super::service::Service;
-use crate::domain::Name;
-use crate::engine::Phase;
+use crate::domain::{Name, RolloutName, human};
+use crate::engine::{Ask, From, Phase};
 use crate::metrics::Sources;
-use crate::plan::Program;
+use crate::plan::{Program, SourceRef};
 use crate::store::{Commit, StoreError, Stored};
 use crate::traffic::FeedEvent;
 
 /// An instance can stop counting by mere silence: unconfirmed routes are looked at again this often.
 const CONFIRM_EVERY: Duration = Duration::from_secs(1);
+
+/// What is asked of the past: an hour, in looks of this length, and an answer within this time.
+const HISTORY_LOOKS: u32 = 120;
+const HISTORY_LOOK: Duration = Duration::from_secs(30);
+const HISTORY_WITHIN: Duration = Duration::from_secs(2);
 
 /// The scheduler while it runs.
 #[derive(Debug)]
@@ -181,6 +186,7 @@ impl Adapter {
                         service.report(Input::Read { name, answer, lag });
                     });
                 }
+                Op::History { name, asks } => self.history(name, asks),
                 Op::Flush(flush) => self.flush(*flush),
                 Op::Show(stored) => {
                     let waits = stored.state.wish.confirmed_at.is_none();
@@ -210,6 +216,25 @@ impl Adapter {
                 }
             };
             service.report(input);
+        });
+    }
+
+    /// Asks who keeps history, and never for long: the rollout has begun.
+    fn history(&self, name: RolloutName, asks: Arc<[Ask]>) {
+        let keepers = keepers(&asks);
+        if keepers.is_empty() {
+            return;
+        }
+        let (service, sources) = (self.service.clone(), self.sources.clone());
+        tokio::spawn(async move {
+            let until = service.now().wall;
+            let past = sources.history(&asks, until, HISTORY_LOOKS, HISTORY_LOOK);
+            let past = match tokio::time::timeout(HISTORY_WITHIN, past).await {
+                Ok(answers) if answers.is_empty() => Err(format!("{keepers}: it had no answer")),
+                Ok(answers) => Ok(answers),
+                Err(_) => Err(format!("{keepers}: no answer within {}", human(HISTORY_WITHIN))),
+            };
+            service.report(Input::History { name, past });
         });
     }
 
@@ -248,6 +273,16 @@ impl Adapter {
             }
         });
     }
+}
+
+/// The Prometheus servers among the sources, by name: nobody else keeps what was.
+fn keepers(asks: &[Ask]) -> String {
+    let name = |ask: &Ask| match &ask.from {
+        From::Selector { source: SourceRef::Prometheus(name), .. } => Some(name.to_string()),
+        _ => None,
+    };
+    let names: BTreeSet<String> = asks.iter().filter_map(name).collect();
+    names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 async fn next(events: &mut Option<mpsc::UnboundedReceiver<FeedEvent>>) -> Option<FeedEvent> {

@@ -24,6 +24,8 @@ pub(super) enum Pending {
         lasting: Duration,
         lag: Duration,
     },
+    /// What a source remembers of the time before, oldest first.
+    Past(Vec<Answer>),
 }
 
 /// What the store was asked and has not answered.
@@ -53,6 +55,8 @@ pub(super) struct Slot {
     pub(super) reading: Option<Mono>,
     /// When the last answered read began: what follows it is the next look's time.
     pub(super) last_read: Option<Mono>,
+    /// Whether the past was asked for: once is enough, and twice would count twice.
+    pub(super) past_asked: bool,
     /// Since when something in memory is newer than what is stored.
     pub(super) dirty_since: Option<Mono>,
     /// Somebody else committed while our own write was under way.
@@ -72,6 +76,7 @@ impl Slot {
             next_look: first_look,
             reading: None,
             last_read: None,
+            past_asked: false,
             dirty_since: None,
             changed: false,
             wake: None,

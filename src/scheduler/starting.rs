@@ -58,7 +58,7 @@ impl Service {
     /// Each says what to do instead.
     pub async fn start(&self, request: StartRequest) -> Result<Stored, StartError> {
         let service = self.clone();
-        to_its_end(async move { service.start_one(request).await }).await
+        to_its_end(Box::pin(async move { service.start_one(request).await })).await
     }
 
     async fn start_one(&self, request: StartRequest) -> Result<Stored, StartError> {
@@ -73,7 +73,8 @@ impl Service {
             Some(from) => self.passed_before(&program, from).await?,
             None => 0,
         };
-        let new = self.new_rollout(program, &row, &request, begins_at);
+        let mut new = self.new_rollout(program, &row, &request, begins_at);
+        new.memory = new.memory.start_from(&new.program, &route.learned);
         self.claim(new, row.plan.if_busy, &request.by).await
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     Actor, Generation, Name, Override, RolloutName, Share, Side, Timestamp, Weight,
 };
-use crate::engine::{Effect, Entry, Memory, State};
+use crate::engine::{Effect, Entry, Learned, Memory, State};
 use crate::judge::{Chunk, Evidence};
 use crate::plan::{Plan, Program, Route};
 
@@ -56,6 +56,8 @@ pub struct RouteChange {
     pub holder: Option<RolloutName>,
     /// The rollout that completed last and may still be taken back.
     pub last_completed: Option<RolloutName>,
+    /// What the rollout learned of the baseline, where it ends; the route keeps what it had without.
+    pub learned: Option<Learned>,
     /// Raising is refused while a kill stands.
     pub raises: bool,
 }
@@ -191,6 +193,8 @@ pub struct RouteRow {
     pub labels: [Option<String>; 2],
     pub holder: Option<RolloutName>,
     pub last_completed: Option<RolloutName>,
+    /// What the next rollout's judge starts from.
+    pub learned: Learned,
     pub changed_at: Timestamp,
 }
 

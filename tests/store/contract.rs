@@ -2,7 +2,8 @@
 //! in a file and in memory.
 
 use tidegate::domain::{Actor, Generation, Override, Segment, Side, Timestamp};
-use tidegate::engine::{Effect, Phase};
+use tidegate::engine::{Effect, Learned, Phase};
+use tidegate::judge::Baseline;
 use tidegate::store::sqlite::SqliteStore;
 use tidegate::store::{
     Answered, Applied, Commit, Committed, Flush, InstanceRow, JournalEnd, KeptLooks, Kill,
@@ -304,8 +305,11 @@ async fn routes_keep_who_serves(store: &dyn Store) {
     let two = store.rollout(&one.name).await.unwrap().expect("it");
     let mut end = commit(&two, reverted(), "end");
     assert_eq!(held.overrides, [own]);
-    end.route = Some(shift(&held, None, 100));
+    let learned = Learned::from([("errors".to_owned(), Baseline::default())]);
+    end.route = Some(RouteChange { learned: Some(learned.clone()), ..shift(&held, None, 100) });
+    assert_eq!(held.learned, Learned::new());
     commit_one(store, end).await;
+    assert_eq!(store.route(&road.name).await.unwrap().expect("the route").learned, learned);
     road.serves = Some("v9".to_owned());
     assert_eq!(store.apply_route(&road, at(3)).await.unwrap(), Applied::Changed);
     let now = store.routes().await.unwrap().remove(0);

@@ -83,6 +83,7 @@ pub fn state(phase: Phase) -> State {
         begins_at: 0,
         lives: 0,
         journalled_at: at(0),
+        stepped_back: None,
         swapped: false,
         cuts: Vec::new(),
         began_at: None,
@@ -206,6 +207,7 @@ pub fn shift(row: &RouteRow, holder: Option<&RolloutName>, percent: u32) -> Rout
         labels: [Some("v1".to_owned()), Some("v2".to_owned())],
         holder: holder.cloned(),
         last_completed: row.last_completed.clone(),
+        learned: None,
         raises: percent > 0,
     }
 }

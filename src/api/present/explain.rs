@@ -18,6 +18,11 @@ const TERMS: &[(&str, &str)] = &[
         "the excess of failures that the next step could not afford; it opens once that much is excluded at 20 : 1",
     ),
     (
+        "before",
+        "of both arms together: the hour before the first shift, kept as it was then; harm in both cannot be seen by \
+         comparing them",
+    ),
+    (
         "dispersion",
         "how much more than chance the baseline itself varies; the evidence is slowed by as much",
     ),
@@ -76,6 +81,7 @@ fn story(view: &RolloutView) -> Vec<String> {
         story.push(format!("Decided by {} at {}.", revert.by, revert.decided_at.0));
         story.extend(revert.sentences.iter().map(|sentence| format!("{sentence}.")));
     }
+    story.extend(no_shared_harm(view));
     story.extend(view.waits_for.iter().map(|what| format!("It waits for: {what}.")));
     story
 }
@@ -89,7 +95,24 @@ fn cut_told(cut: &CutView, view: &RolloutView) -> String {
     )
 }
 
+/// Of a revert: that both arms together are as they were, so that it was no harm to both.
+fn no_shared_harm(view: &RolloutView) -> Option<String> {
+    view.revert.as_ref()?;
+    let both = || view.checks.iter().filter_map(|c| Some((&c.name, c.together.as_ref()?)));
+    if both().any(|(_, both)| both.worse) {
+        return None;
+    }
+    let calm = both().filter(|(_, both)| both.before.is_some()).map(|(name, _)| name.as_str());
+    let calm: Vec<&str> = calm.collect();
+    (!calm.is_empty()).then(|| format!("Ruled out: shared harm ({} as before).", calm.join(", ")))
+}
+
 fn check_told(check: &CheckView, view: &RolloutView) -> String {
+    if let Some(both) = &check.together {
+        let parts = [both.now.as_deref(), both.before.as_deref(), Some(&both.text)];
+        let told: Vec<&str> = parts.into_iter().flatten().collect();
+        return format!("{}, both arms together: {}.", check.name, told.join(", "));
+    }
     let counts = check.since.as_ref().unwrap_or(&check.step);
     let when = if check.since.is_some() { "since the harm began" } else { "since the step began" };
     let arm = |failures, requests, rate: Option<f64>| {

@@ -234,6 +234,7 @@ fn reason_of(phase: &Phase) -> Option<&Reason> {
 fn reason(reason: &Reason) -> ReasonView {
     let word = match reason {
         Reason::Regression { .. } => "regression",
+        Reason::Shared { .. } => "shared",
         Reason::Silence { .. } => "silence",
         Reason::Doubted { .. } => "doubted",
         Reason::Person { .. } => "person",

@@ -2,11 +2,12 @@
 
 use crate::api::views::{
     At, BandView, CheckView, CountsView, EvidenceView, MeansView, PointView, PromotionView,
+    TogetherView,
 };
-use crate::domain::human;
+use crate::domain::{Timestamp, human};
 use crate::engine::{Memory, rules};
 use crate::judge::words::{about, odds, percent, seconds_of, times, value};
-use crate::judge::{Band, Counts, Drawn, Means, Reading, Tolerance, What, band};
+use crate::judge::{Band, Counts, Drawn, Means, Picture, Reading, Together, Tolerance, What, band};
 use crate::plan::{Item, Numbers, Program};
 
 /// Of a logarithm; above it odds are beyond any use, and JSON has no infinity.
@@ -30,13 +31,14 @@ pub(super) fn checks(program: &Program, memory: &Memory) -> Vec<CheckView> {
             evidence: reading.log_evidence.map(|log| evidence(log, judgement.log_limit)),
             promotion: promotion(&name, reading, beta),
             dispersion: if reading.dispersion.is_finite() { reading.dispersion } else { 1.0 },
+            together: reading.together.map(|both| together(&both, reading.what, memory.until)),
             band: band_of(&reading.step, reading),
             since_band: reading.since.and_then(|since| band_of(&since, reading)),
             before: reading.before().as_ref().map(counts),
             means: reading.means.map(means),
             blamed: judgement.blamed.contains(&name),
             held_to: reading.held_to,
-            picture: memory.picture.points(position).map(point).collect(),
+            picture: picture(memory, position, reading),
             name,
         }
     };
@@ -61,6 +63,7 @@ fn unseen(name: String, tolerate: Option<String>) -> CheckView {
         blamed: false,
         held_to: None,
         picture: Vec::new(),
+        together: None,
     }
 }
 
@@ -105,6 +108,15 @@ fn means(means: Means) -> MeansView {
     MeansView { canary, baseline, canary_events, baseline_events }
 }
 
+/// The points that are kept, and the last look where it is none of them.
+fn picture(memory: &Memory, position: usize, reading: &Reading) -> Vec<PointView> {
+    let mut points: Vec<Drawn> = memory.picture.points(position).collect();
+    let newest = memory.until.map(|at| Picture::point(at, reading));
+    let known = points.last().map(|drawn| drawn.at);
+    points.extend(newest.filter(|newest| known != Some(newest.at)));
+    points.into_iter().map(point).collect()
+}
+
 fn point(drawn: Drawn) -> PointView {
     let wide = |narrow: Option<f32>| narrow.map(f64::from);
     PointView {
@@ -126,6 +138,46 @@ pub(super) fn counts(counts: &Counts) -> CountsView {
         baseline_rate: counts.baseline_rate(),
         ratio: counts.ratio(),
     }
+}
+
+/// `until`: the end of the last look.
+fn together(both: &Together, what: What, until: Option<Timestamp>) -> TogetherView {
+    let told = |mean: f64| match what {
+        What::Mean | What::Level => value(mean),
+        _ => percent(mean),
+    };
+    let does = match what {
+        What::Failed | What::FailedUsers => " fail",
+        What::SlowerThan(_) => " slow",
+        What::Mean | What::Level => "",
+    };
+    let text = match (both.before, both.since, both.ratio()) {
+        (None, _, _) => "not held to anything: too little was seen before the shift".to_owned(),
+        (_, None, _) => "as before".to_owned(),
+        (_, Some(since), ratio) => {
+            let began = until.map(|until| {
+                Timestamp::from_micros(
+                    until
+                        .micros()
+                        .saturating_sub(i64::try_from(since.lasting.as_micros()).unwrap_or(0)),
+                )
+            });
+            let when = began.map_or(String::new(), |at| format!(" since {} UTC", seconds(at)));
+            ratio.map_or_else(|| format!("worse{when}"), |ratio| format!("{}{when}", times(ratio)))
+        }
+    };
+    TogetherView {
+        now: both.since.unwrap_or(both.now).mean().map(|mean| told(mean) + does),
+        before: both.before.and_then(|b| b.seen.mean()).map(|mean| told(mean) + " before"),
+        ratio: both.ratio(),
+        worse: both.since.is_some(),
+        text,
+    }
+}
+
+/// A clock time to the second: when harm began is an estimate.
+fn seconds(at: Timestamp) -> String {
+    at.clock().chars().take(8).collect()
 }
 
 /// `log` and `limit` are natural logarithms.

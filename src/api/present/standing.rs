@@ -55,6 +55,9 @@ fn whole(row: Row<'_>, checks: &[CheckView], facts: &Facts) -> Standing {
             moving(Standing::new(Group::Stepping, "finishing", "moving the last share"), facts)
         }
         Phase::Baking { .. } => baking(row, checks, facts),
+        Phase::Paused { because: Reason::Shared { check, sentence }, .. } => {
+            shared(row, check, sentence)
+        }
         Phase::Paused { because, .. } => {
             let headline = format!("paused at {}: {because}", state.wish.weight);
             Standing::new(Group::NeedsYou, "paused", headline).waits_for(mend(because), None)
@@ -139,6 +142,24 @@ fn moving(standing: Standing, facts: &Facts) -> Standing {
 fn reverting(because: &Reason, alarmed: bool, facts: &Facts) -> Standing {
     let group = if alarmed { Group::NeedsYou } else { Group::Stepping };
     moving(Standing::new(group, "reverting", format!("going back: {because}")), facts)
+}
+
+/// Nobody can tell from the arms whether the canary is the cause; a step back may have.
+fn shared(row: Row<'_>, check: &str, sentence: &str) -> Standing {
+    let told = sentence.split(": ").next().unwrap_or(sentence);
+    let told = told.replacen("both arms", "BOTH versions", 1);
+    let whose = check.strip_prefix("used-by-").map_or(String::new(), |name| format!("{name}: "));
+    let back = row.state.stepped_back.as_ref().filter(|back| back.stands);
+    let (how, what) = match back.map(|back| back.receded) {
+        None => ("paused", "a person: resume or revert"),
+        Some(None) => ("stepped back", "whether the harm recedes; then a person"),
+        Some(Some(true)) => {
+            ("receded after a step back", "a person: revert, the canary is the likely cause")
+        }
+        Some(Some(false)) => ("did not recede", "a person: look elsewhere, then resume or revert"),
+    };
+    let headline = format!("{whose}{told}, {how} at {}", row.state.wish.weight);
+    Standing::new(Group::NeedsYou, "shared", headline).waits_for(what, None)
 }
 
 fn mend(because: &Reason) -> &'static str {

@@ -7,7 +7,9 @@ use super::*;
 use crate::api::views::Group;
 use crate::domain::{Actor, Doubt, Generation, Side, Weight};
 use crate::engine::{Command, Event, Look, Memory, decide, initial};
-use crate::judge::{Counts, Judgement, Reading, Remaining, Thin, Verdict};
+use crate::judge::{
+    Amount, Before, Counts, Judgement, LimitAction, Reading, Remaining, Thin, Together, Verdict,
+};
 use crate::plan::{SourceFile, program, read};
 
 const PLAN: &str = "\
@@ -137,6 +139,71 @@ fn thin() -> Finding {
 fn regression() -> Finding {
     let sentence = "the canary fails 3.8x as often".to_owned();
     Finding::Regression { check: "errors".to_owned(), sentence }
+}
+
+fn shared(then: LimitAction) -> Finding {
+    let sentence = "both arms fail 3.4x as often as in the hour before the shift: 120 of 24,000 requests against \
+                    35 of 24,000, limit 2x broken for 2m";
+    let (check, sentence) = ("whole-route".to_owned(), sentence.to_owned());
+    Finding::Limit { check, sentence, then, shared: true }
+}
+
+#[test]
+fn harm_in_both_arms_needs_a_person_and_blames_nobody() {
+    stands(
+        Tale::baking().looked(shared(LimitAction::Pause)),
+        Group::NeedsYou,
+        "BOTH versions fail 3.4x as often as in the hour before the shift, paused at 5 %",
+        "a person: resume or revert",
+        "tidegate resume checkout",
+    );
+    stands(
+        Tale::baking().looked(shared(LimitAction::StepBack)),
+        Group::NeedsYou,
+        "BOTH versions fail 3.4x as often as in the hour before the shift, stepped back at 0 %",
+        "whether the harm recedes; then a person",
+        "tidegate resume checkout",
+    );
+    let tale = Tale::baking().looked(shared(LimitAction::StepBack)).confirmed();
+    let receded = (0..12).fold(tale, |tale, _| tale.looked(thin()));
+    stands(
+        receded,
+        Group::NeedsYou,
+        "BOTH versions fail 3.4x as often as in the hour before the shift, receded after a step back at 0 %",
+        "a person: revert, the canary is the likely cause",
+        "tidegate resume checkout",
+    );
+}
+
+#[test]
+fn both_arms_are_shown_beside_the_hour_before() {
+    let amount =
+        |sum, of, minutes: u64| Amount { of, sum, lasting: Duration::from_secs(60 * minutes) };
+    let before = Before { seen: amount(120.0, 100_000.0, 60), most: 0.0014, dispersion: 1.2 };
+    let told = |before, since| {
+        let together = Together { before, now: amount(129.0, 100_000.0, 10), since };
+        let both = Reading {
+            check: "whole-route".to_owned(),
+            together: Some(together),
+            ..reading([0; 4], None)
+        };
+        let mut tale = Tale::baking().judged(both, 0.0);
+        tale.stored.memory.until = Some(START);
+        let view = tale.view();
+        let check = view.checks.into_iter().find(|c| c.name == "whole-route").expect("a check");
+        let both = check.together.expect("of both arms");
+        (both.now.unwrap_or_default(), both.before.unwrap_or_default(), both.text)
+    };
+    let texts =
+        |(now, before, text): (String, String, String)| format!("{now} | {before} | {text}");
+    assert_eq!(texts(told(Some(before), None)), "0.129 % fail | 0.12 % before | as before");
+    let since = Some(amount(408.0, 100_000.0, 6));
+    assert_eq!(
+        texts(told(Some(before), since)),
+        "0.408 % fail | 0.12 % before | 3.4x since 15:54:00 UTC"
+    );
+    let unarmed = "0.129 % fail |  | not held to anything: too little was seen before the shift";
+    assert_eq!(texts(told(None, None)), unarmed);
 }
 
 #[track_caller]

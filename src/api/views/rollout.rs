@@ -201,6 +201,9 @@ pub struct CheckView {
     pub promotion: Option<PromotionView>,
     /// How much more than chance the baseline's failures vary; at least 1.
     pub dispersion: f64,
+    /// Of a check of both arms together; absent: the arms are compared.
+    #[serde(default)]
+    pub together: Option<TogetherView>,
     /// 99 % range of the ratio in this step.
     #[serde(default)]
     pub band: Option<BandView>,
@@ -250,6 +253,21 @@ pub struct PointView {
     pub ratio: Option<f64>,
     pub low: Option<f64>,
     pub high: Option<f64>,
+}
+
+/// Both arms together against the hour before the shift.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TogetherView {
+    /// `0.129 % fail`; absent before the first look.
+    pub now: Option<String>,
+    /// `0.120 % before`; absent where too little was seen before the shift.
+    pub before: Option<String>,
+    /// How many times the hour before, since harm began or since the weight changed.
+    pub ratio: Option<f64>,
+    /// Whether both arms are beyond the limit.
+    pub worse: bool,
+    /// `as before`, `3.4x since 03:06 UTC`, `not held to anything: …`.
+    pub text: String,
 }
 
 /// Odds that the canary is worse than tolerated.

@@ -1,6 +1,6 @@
 //! Why: the story, how the verdicts changed, and what the words mean.
 
-use super::{Layout, journal, looks, show};
+use super::{Layout, course, journal, looks, show};
 use crate::api::views::ExplainView;
 use crate::cli::paint::{left, wrap};
 
@@ -18,6 +18,7 @@ pub fn explain(view: &ExplainView, layout: &Layout) -> String {
         lines.push(layout.paint.dim("  verdicts, as they changed (UTC)"));
         lines.extend(view.verdicts.iter().map(|l| format!("  {}", journal::line(l, layout))));
     }
+    lines.extend(course::lines(rollout, layout));
     lines.extend(looks::lines(view, layout));
     if !view.terms.is_empty() {
         lines.push(layout.paint.dim("  words"));

@@ -3,6 +3,7 @@
 //! Owns: the layout of every answer, its units and its widths.
 //! Does not: ask a server, read a clock, or write to the terminal.
 
+mod course;
 mod explain;
 mod journal;
 mod list;

@@ -158,6 +158,11 @@ fn checks(view: &RolloutView, layout: &Layout) -> Option<String> {
 }
 
 fn check(check: &CheckView, layout: &Layout) -> Vec<String> {
+    if let Some(both) = &check.together {
+        let text = if both.worse { layout.paint.red(&both.text) } else { both.text.clone() };
+        let cell = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
+        return vec![check.name.clone(), cell(&both.now), cell(&both.before), text, String::new()];
+    }
     let CountsView { canary_rate, baseline_rate, ratio, .. } = check.step;
     let arm = |rate: Option<f64>, failures: u64, requests: u64| match rate {
         Some(rate) => {

@@ -6,6 +6,7 @@ mod increments;
 mod invariants;
 mod kinds;
 mod laws;
+mod learning;
 mod looks;
 mod play;
 mod random;

@@ -206,8 +206,15 @@ impl Play {
             },
             "limit" => Finding::Limit {
                 check: text(1, "errors"),
-                then: if words[2] == "pause" { LimitAction::Pause } else { LimitAction::Revert },
+                then: then(words[2]),
                 sentence: text(3, "61 % failed"),
+                shared: false,
+            },
+            "shared" => Finding::Limit {
+                check: text(1, "whole-route"),
+                then: then(words[2]),
+                sentence: text(3, "both arms fail 3.4x as often as in the hour before the shift"),
+                shared: true,
             },
             other => panic!("no such look: {other}"),
         };
@@ -219,6 +226,14 @@ impl Play {
             finding,
             detail: serde_json::Value::Null,
         })
+    }
+}
+
+fn then(word: &str) -> LimitAction {
+    match word {
+        "pause" => LimitAction::Pause,
+        "step-back" => LimitAction::StepBack,
+        _ => LimitAction::Revert,
     }
 }
 

@@ -54,17 +54,20 @@ fn finding() -> impl Strategy<Value = Finding> {
         Just(Finding::Blind { sentence: sentence() }),
         Just(Finding::Silent { sentence: sentence() }),
     ];
-    let limit = move |check: &str, then| Finding::Limit {
+    let limit = move |check: &str, then, shared| Finding::Limit {
         check: check.to_owned(),
         sentence: sentence(),
         then,
+        shared,
     };
     let regression =
         move |check: &str| Finding::Regression { check: check.to_owned(), sentence: sentence() };
     let bad = prop_oneof![
-        check().prop_map(regression),
-        check().prop_map(move |check| limit(check, LimitAction::Revert)),
-        check().prop_map(move |check| limit(check, LimitAction::Pause)),
+        4 => check().prop_map(regression),
+        4 => check().prop_map(move |check| limit(check, LimitAction::Revert, false)),
+        4 => check().prop_map(move |check| limit(check, LimitAction::Pause, false)),
+        1 => check().prop_map(move |check| limit(check, LimitAction::Pause, true)),
+        1 => check().prop_map(move |check| limit(check, LimitAction::StepBack, true)),
     ];
     prop_oneof![30 => good, 4 => doubt, 1 => bad]
 }

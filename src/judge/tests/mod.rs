@@ -7,6 +7,7 @@ mod latency;
 mod planned;
 mod reference;
 mod reference_kinds;
+mod shared;
 mod simulated;
 mod simulated_kinds;
 mod split;

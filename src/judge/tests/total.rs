@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{at_half, counts, criterion, ratio};
+use super::{at_half, counts, criterion, ratio, weight};
 use crate::domain::Weight;
 use crate::judge::evidence::Compared;
 use crate::judge::{
@@ -208,15 +208,33 @@ fn looks_joined_after_a_crash_say_the_same() {
     assert!((apart.log_evidence() - together.log_evidence()).abs() < 1e-12);
 }
 
-/// What one more check costs in memory, its picture of full length included.
+/// What one check costs in memory with five steps ahead, its picture of full length included.
 #[test]
 fn a_check_stays_below_two_kibibytes() {
-    use std::mem::size_of;
     // Its instants are the rollout's, not the check's.
     const PICTURE: usize = 20 * size_of::<[f32; 4]>();
-    let gates = 5 * size_of::<crate::judge::promotion::Gate>();
-    let bounds = 5 * crate::judge::histogram::BOUND_BYTES;
-    let fixed = size_of::<crate::judge::evidence::CheckEvidence>() + gates;
-    assert!(fixed + PICTURE <= 2048, "counts: {} bytes", fixed + PICTURE);
-    assert!(fixed + bounds + PICTURE <= 2048, "latency: {} bytes", fixed + bounds + PICTURE);
+    let ahead: Vec<Weight> = [0.01, 0.05, 0.25, 0.5, 1.0].map(weight).to_vec();
+    for kind in [counts(3, 1_000, 3, 1_000).into(), classic()] {
+        let checks = vec![Some(kind)];
+        let input =
+            LookInput { checks, ahead: ahead.clone(), ..at_half(counts(3, 1_000, 3, 1_000)) };
+        let criteria = [criterion("one", Some(ratio(1.1)))];
+        let looks = std::iter::repeat_n(input, 3);
+        let evidence = looks.fold(Evidence::new(&criteria), |evidence, input| {
+            look(&Rules::new(100.0), &criteria, &evidence, &input).0
+        });
+        let bytes = evidence.bytes() - size_of::<Evidence>() + PICTURE;
+        assert!(bytes <= 2048, "{bytes} bytes");
+    }
+}
+
+/// As many bounds as Prometheus clients have.
+fn classic() -> Numbers {
+    let slower = (0..11u64).map(|i| Slower {
+        than: 0.005 * 2f64.powi(i as i32),
+        canary: 1_000 >> i,
+        baseline: 1_000 >> i,
+    });
+    let slower = slower.collect();
+    Numbers::Histogram(Histogram { canary_requests: 1_000, baseline_requests: 1_000, slower })
 }

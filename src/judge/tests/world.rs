@@ -162,12 +162,7 @@ impl World {
 
     /// Clusters of geometric size, so that the mean is `n * rate` whatever the size.
     fn failures(&self, n: u64, rate: f64, chance: &mut Chance) -> u64 {
-        let clusters = chance.poisson(n as f64 * rate / self.cluster);
-        if self.cluster <= 1.0 {
-            return clusters.min(n);
-        }
-        let sizes = (0..clusters).map(|_| chance.geometric(1.0 / self.cluster));
-        sizes.sum::<u64>().min(n)
+        chance.clusters(n as f64 * rate, self.cluster).min(n)
     }
 }
 
@@ -197,6 +192,15 @@ impl Chance {
             chance *= mean / count as f64;
         }
         count
+    }
+
+    /// Clusters of geometric size, with `mean` in all.
+    pub fn clusters(&mut self, mean: f64, size: f64) -> u64 {
+        let clusters = self.poisson(mean / size);
+        if size <= 1.0 {
+            return clusters;
+        }
+        (0..clusters).map(|_| self.geometric(1.0 / size)).sum()
     }
 
     pub fn normal(&mut self) -> f64 {

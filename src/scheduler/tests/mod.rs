@@ -6,9 +6,10 @@ mod world;
 use std::time::Duration;
 
 use crate::clock::Mono;
-use crate::domain::{Actor, Reason, RolloutName, Side, Timestamp, Weight};
+use crate::domain::{Actor, Generation, Reason, RolloutName, Side, Timestamp, Weight};
 use crate::engine::{Command, Event, Phase};
 use crate::scheduler::core::{Core, Input, Now, Op};
+use crate::store::Committed;
 use world::{Faults, World, stored};
 
 const PLAN: &str = "
@@ -193,6 +194,39 @@ fn rollouts_that_arrive_together_look_one_after_the_other() {
         ops.iter().filter(|op| matches!(op, Op::Read { .. })).count()
     };
     assert_eq!([0, 1, 2, 3].map(&mut reads), [1, 1, 1, 0]);
+}
+
+/// A queued rollout whose route has just become free, and what it asks of the past.
+fn begun(core: &mut Core, now: Now) -> (RolloutName, usize) {
+    let stored = stored(1, PLAN, Side::A, Timestamp::default());
+    let name = stored.name.clone();
+    let free_at = Some(Generation(7));
+    let loaded = Input::Loaded { name: name.clone(), stored: Some(Box::new(stored)), free_at };
+    core.input(loaded.clone(), now);
+    let committed = Input::Committed { name: name.clone(), result: Some(Committed::Stale) };
+    core.input(committed, now);
+    core.input(loaded, now);
+    let ops = core.poll(now);
+    let asked = ops.iter().filter(|op| matches!(op, Op::History { .. })).count();
+    let committing = ops.iter().filter(|op| matches!(op, Op::Commit { .. })).count();
+    assert!(committing > 0, "it begins without waiting: {ops:?}");
+    (name, asked)
+}
+
+#[test]
+fn the_past_is_asked_for_once_and_never_waited_for() {
+    let now = Now { wall: Timestamp::default(), mono: Mono::default() };
+    let mut core = Core::default();
+    let (name, asked) = begun(&mut core, now);
+    assert_eq!(asked, 1);
+    core.input(Input::Committed { name: name.clone(), result: Some(Committed::Stored(2)) }, now);
+    let past = Err("prom-eu: no answer within 2s".to_owned());
+    core.input(Input::History { name, past }, now);
+    let told = core.poll(now).into_iter().find_map(|op| match op {
+        Op::Commit { commit, .. } => commit.entries.first().map(|entry| entry.text.clone()),
+        _ => None,
+    });
+    assert_eq!(told.as_deref(), Some("no history from prom-eu: no answer within 2s"));
 }
 
 /// People's commits come between the core's, and a person's "go on" begins a new life; the process dies meanwhile.

@@ -280,7 +280,8 @@ impl World {
                     self.confirm(route);
                 }
             }
-            Op::Forget(_) => {}
+            // This world's sources keep no history.
+            Op::History { .. } | Op::Forget(_) => {}
         }
     }
 

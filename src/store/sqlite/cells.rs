@@ -70,6 +70,11 @@ impl Cells<'_> {
         serde_json::from_str(text).map_err(|e| self.corrupt(column, e))
     }
 
+    pub(super) fn maybe_json<T: DeserializeOwned>(self, column: &str) -> Result<Option<T>, Fault> {
+        let text = self.maybe_text(column)?;
+        text.map(|t| serde_json::from_str(&t).map_err(|e| self.corrupt(column, e))).transpose()
+    }
+
     pub(super) fn hash(self, column: &str) -> Result<[u8; 32], Fault> {
         let bytes: &[u8] = self.row.try_get(column).map_err(|e| self.corrupt(column, e))?;
         bytes.try_into().map_err(|e| self.corrupt(column, e))

@@ -24,11 +24,12 @@ const READERS: u32 = 4;
 /// Above the count of statements there are, chunk sizes of the bulk ones included.
 const STATEMENTS_KEPT: usize = 200;
 
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "first", include_str!("../../../migrations/sqlite/0001_first.sql")),
     (2, "pushed_counters", include_str!("../../../migrations/sqlite/0002_pushed_counters.sql")),
     (3, "overrides", include_str!("../../../migrations/sqlite/0003_overrides.sql")),
     (4, "looks", include_str!("../../../migrations/sqlite/0004_looks.sql")),
+    (5, "learned", include_str!("../../../migrations/sqlite/0005_learned.sql")),
 ];
 
 /// Makes the directory for its owner only, and locks it until the file is dropped or the process ends.

@@ -12,9 +12,9 @@ use crate::store::{Applied, RouteRow};
 
 statements! {
     LOAD[1] = "SELECT name, definition, generation, share, overrides, serving, label_a, label_b, holder, \
-        last_completed, changed_at FROM routes WHERE name = $1";
+        last_completed, learned, changed_at FROM routes WHERE name = $1";
     ALL[0] = "SELECT name, definition, generation, share, overrides, serving, label_a, label_b, holder, \
-        last_completed, changed_at FROM routes ORDER BY name";
+        last_completed, learned, changed_at FROM routes ORDER BY name";
     INSERT[4] = "INSERT INTO routes (name, definition, generation, share, serving, label_a, changed_at) \
         VALUES ($1, $2, 0, 0, 'a', $3, $4)";
     REDEFINE[5] = "UPDATE routes SET definition = $1, label_a = $2, label_b = $3, changed_at = $4 \
@@ -97,6 +97,7 @@ fn route_row(row: &SqliteRow) -> Result<RouteRow, Fault> {
         labels: [cells.maybe_text("label_a")?, cells.maybe_text("label_b")?],
         holder: cells.maybe_parsed("holder")?,
         last_completed: cells.maybe_parsed("last_completed")?,
+        learned: cells.maybe_json("learned")?.unwrap_or_default(),
         changed_at: cells.at("changed_at")?,
     })
 }

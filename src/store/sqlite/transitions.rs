@@ -38,12 +38,13 @@ pub(super) static JOURNAL: Bulk<9> = Bulk::new(
     "",
 );
 
-pub(super) static ROUTES: Bulk<11> = Bulk::new(
+pub(super) static ROUTES: Bulk<12> = Bulk::new(
     "WITH x (name, expected, generation, share, overrides, serving, label_a, label_b, holder, \
-     last_completed, at) AS (VALUES",
+     last_completed, learned, at) AS (VALUES",
     ") UPDATE routes SET generation = x.generation, share = x.share, overrides = x.overrides, \
      serving = x.serving, label_a = x.label_a, label_b = x.label_b, holder = x.holder, \
-     last_completed = x.last_completed, changed_at = x.at \
+     last_completed = x.last_completed, \
+     learned = COALESCE(x.learned, routes.learned), changed_at = x.at \
      FROM x WHERE routes.name = x.name AND routes.generation = x.expected",
 );
 
@@ -156,7 +157,7 @@ fn decide(write: &Write, head: &Head) -> Committed {
 struct Rows {
     rollouts: Vec<[Arg; 10]>,
     journal: Vec<[Arg; 9]>,
-    routes: Vec<[Arg; 11]>,
+    routes: Vec<[Arg; 12]>,
     programs: Vec<[Arg; 2]>,
     outbox: Vec<[Arg; 4]>,
     looks: Vec<[Arg; 7]>,
@@ -242,8 +243,9 @@ pub(super) fn journal_row(
     Ok((row, hash))
 }
 
-fn route_row(change: &RouteChange, at: Timestamp) -> Result<[Arg; 11], StoreError> {
+fn route_row(change: &RouteChange, at: Timestamp) -> Result<[Arg; 12], StoreError> {
     let [a, b] = &change.labels;
+    let learned = change.learned.as_ref().map(|l| to_json("learned", l)).transpose()?;
     Ok([
         change.route.as_str().into(),
         change.expected.0.into(),
@@ -255,6 +257,7 @@ fn route_row(change: &RouteChange, at: Timestamp) -> Result<[Arg; 11], StoreErro
         b.as_deref().into(),
         change.holder.as_ref().map(ToString::to_string).into(),
         change.last_completed.as_ref().map(ToString::to_string).into(),
+        learned.into(),
         at.into(),
     ])
 }
