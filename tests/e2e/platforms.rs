@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::support::apps::{Apps, Got};
-use crate::world::{FLAG, World, measured};
+use crate::world::{FLAG, USUAL, World, measured};
 
 /// So many users are asked what they get.
 const ASKED: u64 = 100;
@@ -55,9 +55,9 @@ async fn is_cut(world: &World, apps: &Apps, name: &str, versions: [&str; 2]) {
 async fn one_platform_is_cut_and_a_second_one_reverts_everybody() {
     let world = World::start().await;
     let apps = world.flag();
-    let ladder = "{ shift: 50%, bake: 8s }, { shift: 100% }";
+    let ladder = "{ shift: 50%, bake: 10s }, { shift: 100% }";
     let name = world.starts(FLAG, &plan(ladder), "v2").await;
-    world.comes_to(&name, "it bakes", |view| view.phase.word == "baking").await;
+    world.tells(&name, "verdict", "pass").await;
     assert!(are_split(&apps.ask("ios", ASKED).await));
     is_cut(&world, &apps, &name, ["v1", "v2"]).await;
     world.recomputed(&name);
@@ -66,10 +66,10 @@ async fn one_platform_is_cut_and_a_second_one_reverts_everybody() {
     assert_eq!(apps.ask("web", ASKED).await, all("v2", "STATIC"));
 
     // v2 is well on all but ios, which gets the next version like everybody.
-    apps.fails("v2", "ios", crate::world::USUAL);
+    apps.fails("v2", "ios", USUAL);
     let ladder = "{ shift: 50%, bake: 10m }, { shift: 100% }";
     let name = world.starts(FLAG, &plan(ladder), "v3").await;
-    world.comes_to(&name, "it bakes", |view| view.phase.word == "baking").await;
+    world.tells(&name, "verdict", "pass").await;
     assert!(are_split(&apps.ask("ios", ASKED).await));
     is_cut(&world, &apps, &name, ["v2", "v3"]).await;
     apps.fails("v3", "android", 0.3);

@@ -3,14 +3,17 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 use tidegate::api::views::{JournalLineView, JournalPage, RolloutView, RouteView};
 
 use crate::support::process::{Process, signal};
-use crate::support::{http, until};
+use crate::support::{BOUND, http, until};
 
 pub struct Tidegate {
     dir: TempDir,
@@ -116,9 +119,16 @@ impl Tidegate {
         self.cli(&["explain", name])
     }
 
-    /// Where it keeps everything.
-    pub fn database(&self) -> PathBuf {
-        data(&self.dir).join("tidegate.db")
+    /// Lets the ten minutes that users are watched pass at once, for ever.
+    pub async fn users_age(&self) {
+        let path = data(&self.dir).join("tidegate.db");
+        let options = SqliteConnectOptions::new().filename(path).busy_timeout(BOUND);
+        let mut store = options.connect().await.expect("the store");
+        let earlier = "UPDATE push_users SET first = first - 600000001 WHERE counted = 0";
+        loop {
+            sqlx::query(earlier).execute(&mut store).await.expect("earlier users");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> T {

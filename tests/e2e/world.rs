@@ -22,7 +22,7 @@ pub const USUAL: f64 = 0.02;
 /// Requests a second.
 const RATE: u32 = 300;
 /// Nothing that is waited for takes longer.
-const DECIDED: Duration = Duration::from_secs(90);
+const DECIDED: Duration = Duration::from_secs(25);
 
 /// Counted by the proxy: nothing else is needed.
 pub const AT_THE_PROXY: &str = "";
@@ -111,11 +111,16 @@ impl World {
 
     /// Waits until `name` bakes at `ppm`, as committed and as HAProxy has it; `share` is the one of side b.
     pub async fn bakes(&self, name: &str, ppm: u32, share: u32) {
+        self.bakes_at(name, ppm).await;
+        self.proxy.reaches(share).await;
+    }
+
+    /// The same of a route that HAProxy does not split.
+    pub async fn bakes_at(&self, name: &str, ppm: u32) {
         self.comes_to(name, &format!("it bakes at {ppm} ppm"), |view| {
             view.phase.word == "baking" && view.split.wish_ppm == ppm
         })
         .await;
-        self.proxy.reaches(share).await;
     }
 
     pub async fn completes(&self, name: &str) {
@@ -147,8 +152,13 @@ impl World {
     pub async fn history(&self, name: &str) -> String {
         let show = self.tidegate.cli(&["show", name]);
         let journal = self.tidegate.cli(&["journal", name]);
+        let explained = self.tidegate.explained(name);
         let counts = self.load.as_ref().map(Load::counts);
-        format!("{show}\n{journal}\n{counts:?}\n{}\n{}", self.tidegate.log(), self.proxy.log())
+        format!(
+            "{show}\n{journal}\n{explained}\n{counts:?}\n{}\n{}",
+            self.tidegate.log(),
+            self.proxy.log()
+        )
     }
 
     /// The journal's lines of one kind.
