@@ -7,6 +7,7 @@ mod prometheus;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod past;
 mod server;
 mod world;
 
@@ -17,4 +18,5 @@ mod harm;
 mod platforms;
 mod pushed;
 mod restarts;
+mod shared;
 mod slow;

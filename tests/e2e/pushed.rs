@@ -58,6 +58,8 @@ async fn users_who_buy_less_and_a_level_beside_them() {
     assert!((means.canary / means.baseline - 0.7).abs() < 0.1, "{means:?}");
     let levels = queue.means.expect("levels");
     assert_eq!((queue.what.as_str(), levels.canary, levels.baseline), ("level", 13.0, 12.0));
+    let explained = world.tidegate.explained(&name);
+    assert!(explained.contains("queue: the level is 13 on v2, 12 on v1"), "{explained}");
     world.recomputed(&name);
     world.end().await;
 }

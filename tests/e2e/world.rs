@@ -5,6 +5,7 @@ use std::time::Duration;
 use tidegate::api::views::{JournalLineView, RolloutView};
 use tidegate::clock::{Clock, Mono, SystemClock};
 
+use crate::past;
 use crate::prometheus::Prometheus;
 use crate::server::Tidegate;
 use crate::support::apps::{Apps, Client};
@@ -22,7 +23,7 @@ pub const USUAL: f64 = 0.02;
 /// Requests a second.
 const RATE: u32 = 300;
 /// Nothing that is waited for takes longer.
-const DECIDED: Duration = Duration::from_secs(25);
+const DECIDED: Duration = Duration::from_secs(90);
 
 /// Counted by the proxy: nothing else is needed.
 pub const AT_THE_PROXY: &str = "";
@@ -48,19 +49,24 @@ pub struct World {
 impl World {
     /// Everybody is on v1, at side a.
     pub async fn start() -> Self {
-        Self::begin(None).await
+        Self::begin(None, Duration::ZERO).await
     }
 
     /// The same with a Prometheus that scrapes both shops so often.
     pub async fn with_prometheus(every: Duration) -> Self {
-        Self::begin(Some(every)).await
+        Self::begin(Some(every), Duration::ZERO).await
     }
 
-    async fn begin(scraped: Option<Duration>) -> Self {
+    /// The same, and it knows that v1 has fared as it usually does for so long.
+    pub async fn with_past(every: Duration, past: Duration) -> Self {
+        Self::begin(Some(every), past).await
+    }
+
+    async fn begin(scraped: Option<Duration>, past: Duration) -> Self {
         let shops = ["v1", "none"].map(Upstream::start);
         shops.iter().for_each(|shop| shop.fail_share(USUAL));
         let prometheus = match scraped {
-            Some(every) => Some(scrape(&shops, every).await),
+            Some(every) => Some(scrape(&shops, every, past).await),
             None => None,
         };
         let tidegate = Tidegate::start(prometheus.as_ref().map(Prometheus::url)).await;
@@ -257,10 +263,12 @@ fn plan(steps: &str, more: &str) -> String {
 }
 
 /// Ready once it has a few numbers of both, as one that has run for long.
-async fn scrape(shops: &[Upstream; 2], every: Duration) -> Prometheus {
+async fn scrape(shops: &[Upstream; 2], every: Duration, past: Duration) -> Prometheus {
     let targets: Vec<String> = shops.iter().map(|shop| shop.address.to_string()).collect();
     let http = http(); // The first client of a test chooses who does TLS.
-    let prometheus = Prometheus::start(&targets, every).await;
+    let dir = tempfile::tempdir().expect("a directory");
+    past::record(dir.path(), &targets[0], past, (RATE, USUAL));
+    let prometheus = Prometheus::start(dir, &targets, every).await;
     let url = format!("{}/api/v1/query", prometheus.url());
     until("Prometheus has scraped both shops a few times", async || {
         let request = http.get(&url).query(&[("query", "count(count_over_time(up[5m]) >= 4)")]);
