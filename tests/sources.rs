@@ -214,7 +214,8 @@ async fn watched() -> (App, Prometheus, Tally) {
     app.add(OLD_FAILED, 10.0);
     app.add(NEW, 1000.0);
     install_crypto();
-    let prometheus = Prometheus::start(&[address.to_string()], Duration::from_secs(1)).await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let prometheus = Prometheus::start(dir, &[address.to_string()], Duration::from_secs(1)).await;
     let source = SourceRef::Prometheus(name("default"));
     let tally = Tally::new(sources(&prometheus.url(), Vec::new()), selectors(&source));
     (app, prometheus, tally)
@@ -321,7 +322,8 @@ async fn prometheus_tells_buckets_levels_and_what_was_before() {
         app.add(&format!("q{{arm=\"{arm}\",pod=\"b\"}}"), 4.0);
     }
     install_crypto();
-    let prometheus = Prometheus::start(&[address.to_string()], Duration::from_secs(1)).await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let prometheus = Prometheus::start(dir, &[address.to_string()], Duration::from_secs(1)).await;
     let (sources, asks) = (sources(&prometheus.url(), Vec::new()), kinds());
     let now = || SystemClock::default().wall();
     let first = until_some(async || {

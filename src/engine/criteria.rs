@@ -37,6 +37,7 @@ fn criterion(item: &Item<'_>, weight: f64) -> Criterion {
         may_miss: item.segment.is_some() || matches!(check.of, Of::Route(_)),
         users: check.unit == Unit::User,
         both: check.of != Of::Arms,
+        part_of: item.segment.as_ref().map(|_| check.name.to_string()),
     }
 }
 

@@ -77,6 +77,9 @@ pub struct Criterion {
     pub users: bool,
     /// Both arms together against the time before the shift, not against each other.
     pub both: bool,
+    /// The check that this one is in one segment alone; its numbers are among that one's.
+    #[serde(default)]
+    pub part_of: Option<String>,
 }
 
 impl Criterion {
@@ -92,7 +95,13 @@ impl Criterion {
             may_miss: false,
             users: false,
             both: false,
+            part_of: None,
         }
+    }
+
+    /// The check for everybody.
+    pub(super) fn whole(&self) -> &str {
+        self.part_of.as_ref().unwrap_or(&self.name)
     }
 }
 

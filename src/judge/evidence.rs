@@ -401,6 +401,16 @@ impl Compared {
         }
     }
 
+    /// The same as if failures came alone: not divided by their dispersion.
+    pub(super) fn log_undivided(&self, rules: &Rules) -> f64 {
+        let dispersion = match self {
+            Self::Counts(counts) => counts.bets.baseline.dispersion(),
+            Self::Histogram(histogram) => histogram.told(rules).map_or(1.0, |t| t.dispersion),
+            Self::Values(_) | Self::Gauge(_) | Self::Shared(_) => 1.0,
+        };
+        self.log_harm(rules) * dispersion
+    }
+
     /// What was counted since the weight changed, and how long it took.
     pub(super) fn step(&self) -> Tally {
         match self {

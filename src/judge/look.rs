@@ -234,8 +234,7 @@ impl Look<'_> {
         if log_evidence < log_limit {
             return None;
         }
-        let (_, criterion, evidence) =
-            self.comparing().max_by(|a, b| self.part(a.1, a.2).total_cmp(&self.part(b.1, b.2)))?;
+        let (_, criterion, evidence) = self.worst()?;
         let Harm { what, counts, means } = self.harm(criterion, evidence);
         let (check, held) = (criterion.name.clone(), self.held(criterion, evidence));
         Some(Verdict::Regression { check, what, counts, means, held, log_evidence, log_limit })
@@ -258,6 +257,18 @@ impl Look<'_> {
     fn by_history(&self) -> bool {
         let mut held = self.comparing().filter_map(|(_, c, e)| self.held(c, e));
         held.any(|held| held.by_history)
+    }
+
+    /// Whose harm it is: of the check with the most evidence, everybody's or the segment's that differs most.
+    ///
+    /// Weights are left out: they say how soon a check may stop a rollout, not what is the matter. Within the check the
+    /// dispersion is left out as well: a segment has few failures to learn it from, and the divisor of all would be less.
+    fn worst(&self) -> Option<(usize, &Criterion, &CheckEvidence)> {
+        let own = |e: &CheckEvidence| e.compared.log_harm(self.rules);
+        let undivided = |e: &CheckEvidence| e.compared.log_undivided(self.rules);
+        let (_, worst, _) = self.comparing().max_by(|a, b| own(a.2).total_cmp(&own(b.2)))?;
+        let same = self.comparing().filter(|(_, criterion, _)| criterion.whole() == worst.whole());
+        same.max_by(|a, b| undivided(a.2).total_cmp(&undivided(b.2)))
     }
 
     /// What a sentence about harm speaks of.

@@ -7,6 +7,7 @@ mod prometheus;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod past;
 mod server;
 mod world;
 
@@ -14,4 +15,8 @@ mod climb;
 mod doubt;
 mod hands;
 mod harm;
+mod platforms;
+mod pushed;
 mod restarts;
+mod shared;
+mod slow;

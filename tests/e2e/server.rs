@@ -3,14 +3,17 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 use tidegate::api::views::{JournalLineView, JournalPage, RolloutView, RouteView};
 
 use crate::support::process::{Process, signal};
-use crate::support::{http, until};
+use crate::support::{BOUND, http, until};
 
 pub struct Tidegate {
     dir: TempDir,
@@ -88,8 +91,8 @@ impl Tidegate {
         aside
     }
 
-    pub fn new_provider_token(&self) -> String {
-        self.cli(&["token", "add", "proxy", "--role", "provider"]).trim().to_owned()
+    pub fn new_provider_token(&self, name: &str) -> String {
+        self.cli(&["token", "add", name, "--role", "provider"]).trim().to_owned()
     }
 
     pub fn apply(&self, file: &str, text: &str) {
@@ -109,6 +112,23 @@ impl Tidegate {
     pub async fn journal(&self, name: &str) -> Vec<JournalLineView> {
         let path = format!("rollouts/{}/journal?limit=500", name.replace('#', "%23"));
         self.get::<JournalPage>(&path).await.lines
+    }
+
+    /// As `tidegate explain` prints it.
+    pub fn explained(&self, name: &str) -> String {
+        self.cli(&["explain", name])
+    }
+
+    /// Lets the ten minutes that users are watched pass at once, for ever.
+    pub async fn users_age(&self) {
+        let path = data(&self.dir).join("tidegate.db");
+        let options = SqliteConnectOptions::new().filename(path).busy_timeout(BOUND);
+        let mut store = options.connect().await.expect("the store");
+        let earlier = "UPDATE push_users SET first = first - 600000001 WHERE counted = 0";
+        loop {
+            sqlx::query(earlier).execute(&mut store).await.expect("earlier users");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> T {

@@ -5,8 +5,10 @@ use std::time::Duration;
 use tidegate::api::views::{JournalLineView, RolloutView};
 use tidegate::clock::{Clock, Mono, SystemClock};
 
+use crate::past;
 use crate::prometheus::Prometheus;
 use crate::server::Tidegate;
+use crate::support::apps::{Apps, Client};
 use crate::support::haproxy::{Haproxy, HaproxyConfig};
 use crate::support::load::{Counts, Load};
 use crate::support::upstream::Upstream;
@@ -14,6 +16,8 @@ use crate::support::{http, until, within};
 
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const ROUTE: &str = "shop";
+/// Another route of the same Tidegate, split by flag.
+pub const FLAG: &str = "search";
 /// What either version usually fails.
 pub const USUAL: f64 = 0.02;
 /// Requests a second.
@@ -45,26 +49,31 @@ pub struct World {
 impl World {
     /// Everybody is on v1, at side a.
     pub async fn start() -> Self {
-        Self::begin(None).await
+        Self::begin(None, Duration::ZERO).await
     }
 
     /// The same with a Prometheus that scrapes both shops so often.
     pub async fn with_prometheus(every: Duration) -> Self {
-        Self::begin(Some(every)).await
+        Self::begin(Some(every), Duration::ZERO).await
     }
 
-    async fn begin(scraped: Option<Duration>) -> Self {
+    /// The same, and it knows that v1 has fared as it usually does for so long.
+    pub async fn with_past(every: Duration, past: Duration) -> Self {
+        Self::begin(Some(every), past).await
+    }
+
+    async fn begin(scraped: Option<Duration>, past: Duration) -> Self {
         let shops = ["v1", "none"].map(Upstream::start);
         shops.iter().for_each(|shop| shop.fail_share(USUAL));
         let prometheus = match scraped {
-            Some(every) => Some(scrape(&shops, every).await),
+            Some(every) => Some(scrape(&shops, every, past).await),
             None => None,
         };
         let tidegate = Tidegate::start(prometheus.as_ref().map(Prometheus::url)).await;
         tidegate.apply("route.yaml", &route());
         let proxy = Haproxy::start(HaproxyConfig {
             pull_url: tidegate.providers.clone(),
-            token: tidegate.new_provider_token(),
+            token: tidegate.new_provider_token("proxy"),
             route: ROUTE.to_owned(),
             sides: ["be_a", "be_b"].map(str::to_owned),
             upstreams: [shops[0].address, shops[1].address],
@@ -79,22 +88,45 @@ impl World {
         Self { tidegate, proxy, shops, prometheus, load, clock: SystemClock::default() }
     }
 
+    /// Users of an app that is split by the flag [`FLAG`]; everybody is on v1.
+    pub fn flag(&self) -> Apps {
+        let route = format!("route: {FLAG}\nsplit: {{ flag: {FLAG} }}\ncount: push\nserves: v1\n");
+        self.tidegate.apply("flag.yaml", &route);
+        let client = Client {
+            providers: self.tidegate.providers.clone(),
+            token: self.tidegate.new_provider_token("apps"),
+            route: FLAG.to_owned(),
+            http: http(),
+        };
+        Apps::start(client, USUAL)
+    }
+
     /// Deploys `version` on the idle side and starts a rollout of it; its name.
     pub async fn release(&self, version: &str, steps: &str, more: &str) -> String {
         let idle = usize::from(self.tidegate.route(ROUTE).await.serving_side == "a");
         self.shops[idle].deploy(version);
-        self.tidegate.apply("plan.yaml", &plan(steps, more));
-        self.tidegate.cli(&["start", ROUTE, &format!("version={version}")]);
-        self.tidegate.rollout(ROUTE).await.name
+        self.starts(ROUTE, &plan(steps, more), version).await
+    }
+
+    /// Starts a rollout of the plan that is written so; its name.
+    pub async fn starts(&self, plan: &str, text: &str, version: &str) -> String {
+        self.tidegate.apply("plan.yaml", text);
+        self.tidegate.cli(&["start", plan, &format!("version={version}")]);
+        self.tidegate.rollout(plan).await.name
     }
 
     /// Waits until `name` bakes at `ppm`, as committed and as HAProxy has it; `share` is the one of side b.
     pub async fn bakes(&self, name: &str, ppm: u32, share: u32) {
+        self.bakes_at(name, ppm).await;
+        self.proxy.reaches(share).await;
+    }
+
+    /// The same of a route that HAProxy does not split.
+    pub async fn bakes_at(&self, name: &str, ppm: u32) {
         self.comes_to(name, &format!("it bakes at {ppm} ppm"), |view| {
             view.phase.word == "baking" && view.split.wish_ppm == ppm
         })
         .await;
-        self.proxy.reaches(share).await;
     }
 
     pub async fn completes(&self, name: &str) {
@@ -126,8 +158,13 @@ impl World {
     pub async fn history(&self, name: &str) -> String {
         let show = self.tidegate.cli(&["show", name]);
         let journal = self.tidegate.cli(&["journal", name]);
+        let explained = self.tidegate.explained(name);
         let counts = self.load.as_ref().map(Load::counts);
-        format!("{show}\n{journal}\n{counts:?}\n{}\n{}", self.tidegate.log(), self.proxy.log())
+        format!(
+            "{show}\n{journal}\n{explained}\n{counts:?}\n{}\n{}",
+            self.tidegate.log(),
+            self.proxy.log()
+        )
     }
 
     /// The journal's lines of one kind.
@@ -146,6 +183,14 @@ impl World {
             Some(line) => line,
             None => panic!("no `{kind}` with `{words}`\n{}", self.history(name).await),
         }
+    }
+
+    /// Asserts that the looks that are kept lead to what was decided.
+    #[track_caller]
+    pub fn recomputed(&self, name: &str) {
+        let explained = self.tidegate.explained(name);
+        let same = "recomputed from the kept looks: same bits";
+        assert!(explained.contains(same), "{explained}");
     }
 
     /// Asserts all the while that nothing moves: how a fault of a given length is waited out.
@@ -218,10 +263,12 @@ fn plan(steps: &str, more: &str) -> String {
 }
 
 /// Ready once it has a few numbers of both, as one that has run for long.
-async fn scrape(shops: &[Upstream; 2], every: Duration) -> Prometheus {
+async fn scrape(shops: &[Upstream; 2], every: Duration, past: Duration) -> Prometheus {
     let targets: Vec<String> = shops.iter().map(|shop| shop.address.to_string()).collect();
     let http = http(); // The first client of a test chooses who does TLS.
-    let prometheus = Prometheus::start(&targets, every).await;
+    let dir = tempfile::tempdir().expect("a directory");
+    past::record(dir.path(), &targets[0], past, (RATE, USUAL));
+    let prometheus = Prometheus::start(dir, &targets, every).await;
     let url = format!("{}/api/v1/query", prometheus.url());
     until("Prometheus has scraped both shops a few times", async || {
         let request = http.get(&url).query(&[("query", "count(count_over_time(up[5m]) >= 4)")]);

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "every test binary uses its own part of this")]
 
+pub mod apps;
 pub mod haproxy;
 pub mod load;
 pub mod process;

@@ -17,9 +17,9 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one that scrapes `targets` (`host:port`) every `interval`, and waits until it is ready.
-    pub async fn start(targets: &[String], interval: Duration) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
+    /// Starts one that scrapes `targets` (`host:port`) every `interval`, and waits until it is ready. It knows of the
+    /// past what is in `data` of its directory.
+    pub async fn start(dir: tempfile::TempDir, targets: &[String], interval: Duration) -> Self {
         let every = format!("{}ms", interval.as_millis());
         let targets = targets.iter().map(|t| format!("'{t}'")).collect::<Vec<_>>().join(", ");
         let config = format!(

@@ -1,9 +1,9 @@
 //! The evidence in full, and what each number means.
 
 use super::{Facts, Retold, line, rollout};
-use crate::api::views::{CheckView, CutView, ExplainView, RolloutView, TermView};
+use crate::api::views::{CheckView, CutView, ExplainView, MeansView, RolloutView, TermView};
 use crate::engine::rules;
-use crate::judge::words::{odds, percent, thousands, times};
+use crate::judge::words::{odds, percent, thousands, times, value};
 use crate::store::Stored;
 
 const TERMS: &[(&str, &str)] = &[
@@ -106,7 +106,8 @@ fn story(view: &RolloutView, stored: &Stored) -> Vec<String> {
     }
     story.extend(inputs(stored));
     story.extend(view.cuts.iter().map(|cut| cut_told(cut, view)));
-    story.extend(view.checks.iter().map(|check| check_told(check, view)));
+    let arms = [canary.as_str(), baseline.as_str()];
+    story.extend(view.checks.iter().map(|check| check_told(check, arms)));
     if let Some(revert) = &view.revert {
         story.push(format!("Decided by {} at {}.", revert.by, revert.decided_at.0));
         story.extend(revert.sentences.iter().map(|sentence| format!("{sentence}.")));
@@ -137,22 +138,42 @@ fn no_shared_harm(view: &RolloutView) -> Option<String> {
     (!calm.is_empty()).then(|| format!("Ruled out: shared harm ({} as before).", calm.join(", ")))
 }
 
-fn check_told(check: &CheckView, view: &RolloutView) -> String {
+fn check_told(check: &CheckView, arms: [&str; 2]) -> String {
     if let Some(both) = &check.together {
         let parts = [both.now.as_deref(), both.before.as_deref(), Some(&both.text)];
         let told: Vec<&str> = parts.into_iter().flatten().collect();
         return format!("{}, both arms together: {}.", check.name, told.join(", "));
     }
+    let tolerated = check.tolerate.as_ref().map_or(String::new(), |t| format!("; tolerated {t}"));
+    match &check.means {
+        Some(means) => format!("{}{tolerated}.", means_told(check, means, arms)),
+        None => format!("{}{tolerated}.", counts_told(check, arms)),
+    }
+}
+
+/// Nothing fails in a check of values or levels.
+fn means_told(check: &CheckView, means: &MeansView, [canary, baseline]: [&str; 2]) -> String {
+    let MeansView { canary: new, baseline: old, canary_events, baseline_events } = means;
+    let of = match check.what.as_str() {
+        "mean" => {
+            format!(", of {} and {} events", thousands(*canary_events), thousands(*baseline_events))
+        }
+        _ => String::new(),
+    };
+    let (name, what) = (&check.name, &check.what);
+    format!("{name}: the {what} is {} on {canary}, {} on {baseline}{of}", value(*new), value(*old))
+}
+
+fn counts_told(check: &CheckView, [canary, baseline]: [&str; 2]) -> String {
     let counts = check.since.as_ref().unwrap_or(&check.step);
     let when = if check.since.is_some() { "since the harm began" } else { "since the step began" };
     let arm = |failures, requests, rate: Option<f64>| {
         let rate = rate.map_or(String::new(), |rate| format!(" = {}", percent(rate)));
         format!("{} of {}{rate}", thousands(failures), thousands(requests))
     };
-    let canary = arm(counts.canary_failures, counts.canary_requests, counts.canary_rate);
-    let baseline = arm(counts.baseline_failures, counts.baseline_requests, counts.baseline_rate);
+    let new = arm(counts.canary_failures, counts.canary_requests, counts.canary_rate);
+    let old = arm(counts.baseline_failures, counts.baseline_requests, counts.baseline_rate);
     let ratio = counts.ratio.map_or(String::new(), |ratio| format!(", {}", times(ratio)));
-    let tolerated = check.tolerate.as_ref().map_or(String::new(), |t| format!("; tolerated {t}"));
     let few = match counts.canary_requests {
         users if check.what == "users failed" && users < FEW_USERS => {
             "; below 1,000 users on the canary a few busy ones decide"
@@ -165,8 +186,47 @@ fn check_told(check: &CheckView, view: &RolloutView) -> String {
         }
         _ => String::new(),
     };
-    format!(
-        "{} {when}: {} {canary}, {} {baseline}{ratio}{tolerated}{varies}{few}.",
-        check.name, view.canary, view.baseline
-    )
+    format!("{} {when}: {canary} {new}, {baseline} {old}{ratio}{varies}{few}", check.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(more: &Value, expect: &str) {
+        let none = json!({
+            "canary_requests": 0, "canary_failures": 0, "baseline_requests": 0,
+            "baseline_failures": 0, "canary_rate": null, "baseline_rate": null, "ratio": null,
+        });
+        let mut written = json!({
+            "name": "basket", "tolerate": "1.1x", "step": none, "since": null, "evidence": null,
+            "promotion": null, "dispersion": 1.0,
+        });
+        let fields = more.as_object().expect("fields").clone();
+        written.as_object_mut().expect("fields").extend(fields);
+        let view = serde_json::from_value(written).expect("a check");
+        assert_eq!(check_told(&view, ["v2", "v1"]), expect);
+    }
+
+    #[test]
+    fn values_and_levels_are_told_by_their_means() {
+        let means = json!({
+            "canary": 28.0, "baseline": 39.9, "canary_events": 1313, "baseline_events": 287,
+        });
+        check(
+            &json!({ "what": "mean", "means": means }),
+            "basket: the mean is 28 on v2, 39.9 on v1, of 1,313 and 287 events; tolerated 1.1x.",
+        );
+        check(
+            &json!({ "what": "level", "means": means }),
+            "basket: the level is 28 on v2, 39.9 on v1; tolerated 1.1x.",
+        );
+        check(
+            &json!({ "what": "failed" }),
+            "basket since the step began: v2 0 of 0, v1 0 of 0; tolerated 1.1x.",
+        );
+    }
 }

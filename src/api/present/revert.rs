@@ -106,13 +106,7 @@ fn sentences(stored: &Stored, reading: Option<&Reading>, extra: Option<f64>) -> 
     if let Some(extra) = extra.filter(|extra| *extra >= 0.5) {
         let extra = about(libm::round(extra));
         let what = reading.map_or(What::Failed, |reading| reading.what);
-        let (who, had) = match what {
-            What::SlowerThan(seconds) => {
-                ("requests", format!("taken over {}", seconds_of(seconds)))
-            }
-            what => (what.counted(), "failed".to_owned()),
-        };
-        told.push(format!("Hurt: about {extra} {who} more than {baseline} would have {had}"));
+        told.push(hurt(what, &extra, baseline));
     }
     let over = matches!(stored.state.phase, Phase::Reverted { .. });
     if over {
@@ -121,9 +115,39 @@ fn sentences(stored: &Stored, reading: Option<&Reading>, extra: Option<f64>) -> 
     told
 }
 
+fn hurt(what: What, extra: &str, baseline: &str) -> String {
+    let counted = what.counted();
+    match what {
+        What::SlowerThan(seconds) => {
+            let than = seconds_of(seconds);
+            format!("Hurt: about {extra} {counted} more took over {than} than on {baseline}")
+        }
+        What::Failed | What::FailedUsers | What::Mean | What::Level => {
+            format!("Hurt: about {extra} {counted} more than {baseline} would have failed")
+        }
+    }
+}
+
 fn past(what: What) -> String {
     match what {
         What::SlowerThan(seconds) => format!("took over {}", seconds_of(seconds)),
         What::Failed | What::FailedUsers | What::Mean | What::Level => "failed".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_hurt_and_how() {
+        let rows = [
+            (What::Failed, "Hurt: about 60 requests more than v1 would have failed"),
+            (What::FailedUsers, "Hurt: about 60 users more than v1 would have failed"),
+            (What::SlowerThan(0.25), "Hurt: about 60 requests more took over 250 ms than on v1"),
+        ];
+        for (what, expect) in rows {
+            assert_eq!(hurt(what, "60", "v1"), expect);
+        }
     }
 }

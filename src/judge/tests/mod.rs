@@ -1,5 +1,6 @@
 //! Tests of the judge as a whole. Beside them: exact enumeration, reference values, seeded rollouts, rows of verdicts.
 
+mod blame;
 mod enumerated;
 mod foreseen;
 mod kept;
