@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Requests};
-use super::evidence::{CheckEvidence, Compared, Evidence, value_margin};
+use super::evidence::{CheckEvidence, Evidence};
 use super::gauge::{GaugeEvidence, Pair};
+use super::kinds::{Compared, value_margin};
 use super::mixture::log_sum;
 use super::numbers::Numbers;
 use super::sample_ratio::Wrong;

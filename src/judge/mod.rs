@@ -16,6 +16,7 @@ mod gauge;
 mod histogram;
 mod history;
 mod kept;
+mod kinds;
 mod limits;
 mod look;
 mod mixture;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{at_half, counts, criterion, ratio, weight};
 use crate::domain::Weight;
-use crate::judge::evidence::Compared;
+use crate::judge::kinds::Compared;
 use crate::judge::{
     Counts, Criterion, Evidence, Histogram, Judgement, Limit, LookInput, Numbers, Requests, Rules,
     Slower, Tolerance, look,

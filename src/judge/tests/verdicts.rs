@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{at_half, counts, criterion, ratio, weight};
-use crate::judge::evidence::Compared;
+use crate::judge::kinds::Compared;
 use crate::judge::{
     Counts, Criterion, Evidence, Histogram, Judgement, Limit, LimitAction, LimitKind, LookInput,
     Moments, Numbers, Pair, Requests, Rules, Slower, Tolerance, Values, VerdictKind, look,
