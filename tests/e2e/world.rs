@@ -248,6 +248,7 @@ fn route() -> String {
 }
 
 fn plan(steps: &str, more: &str) -> String {
+    let look = if more.contains("look: ") { "" } else { "look: 1s\n" };
     format!(
         "plan: {ROUTE}\n\
          route: {ROUTE}\n\
@@ -255,7 +256,7 @@ fn plan(steps: &str, more: &str) -> String {
          inputs: [version]\n\
          canary: $version\n\
          harm: 3pp\n\
-         look: 1s\n\
+         {look}\
          bake: 2s\n\
          steps: [{steps}]\n\
          {more}"
