@@ -80,7 +80,7 @@ async fn users_who_failed_once_or_more() {
         () = world.tidegate.users_age() => unreachable!("it goes on for ever"),
     };
     let told = view.reason.expect("a reason").sentence;
-    assert!(told.starts_with("crashes: the canary fails its users "), "{told}");
+    assert!(told.starts_with("crashes: the canary fails users "), "{told}");
     world.recomputed(&name);
     world.end().await;
 }
