@@ -2,7 +2,7 @@
 
 use super::{Facts, Retold, line, rollout};
 use crate::api::views::{CheckView, CutView, ExplainView, RolloutView, TermView};
-use crate::judge::words::{percent, thousands, times};
+use crate::judge::words::{percent, thousands, times, value};
 use crate::store::Stored;
 
 const TERMS: &[(&str, &str)] = &[
@@ -113,6 +113,11 @@ fn check_told(check: &CheckView, view: &RolloutView) -> String {
         let told: Vec<&str> = parts.into_iter().flatten().collect();
         return format!("{}, both arms together: {}.", check.name, told.join(", "));
     }
+    let tolerated = check.tolerate.as_ref().map_or(String::new(), |t| format!("; tolerated {t}"));
+    let level = level_told(check, &view.canary.to_string(), &view.baseline.to_string());
+    if let Some(level) = level {
+        return format!("{level}{tolerated}.");
+    }
     let counts = check.since.as_ref().unwrap_or(&check.step);
     let when = if check.since.is_some() { "since the harm began" } else { "since the step began" };
     let arm = |failures, requests, rate: Option<f64>| {
@@ -122,9 +127,42 @@ fn check_told(check: &CheckView, view: &RolloutView) -> String {
     let canary = arm(counts.canary_failures, counts.canary_requests, counts.canary_rate);
     let baseline = arm(counts.baseline_failures, counts.baseline_requests, counts.baseline_rate);
     let ratio = counts.ratio.map_or(String::new(), |ratio| format!(", {}", times(ratio)));
-    let tolerated = check.tolerate.as_ref().map_or(String::new(), |t| format!("; tolerated {t}"));
     format!(
         "{} {when}: {} {canary}, {} {baseline}{ratio}{tolerated}.",
         check.name, view.canary, view.baseline
     )
+}
+
+/// A level has nothing to count.
+fn level_told(check: &CheckView, canary: &str, baseline: &str) -> Option<String> {
+    let (means, name) = (check.means.as_ref()?, &check.name);
+    let by = match check.judged_by.as_deref()? {
+        "past" => "look by look, by two hours of its replicas' past",
+        _ => "by means of 5 minutes",
+    };
+    let [ours, theirs] = [means.canary, means.baseline].map(value);
+    Some(format!("{name}: {canary} {ours}, {baseline} {theirs}, judged {by}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(by: &str, expect: &str) {
+        let view = serde_json::json!({
+            "name": "memory", "what": "level", "dispersion": 1.0, "judged_by": by,
+            "step": crate::api::views::CountsView::default(),
+            "means": { "canary": 24.13, "baseline": 20.0, "canary_events": 9, "baseline_events": 9 },
+        });
+        let view: CheckView = serde_json::from_value(view).expect("a check");
+        assert_eq!(level_told(&view, "v413", "v412").as_deref(), Some(expect));
+    }
+
+    #[test]
+    fn a_level_says_what_its_noise_is_judged_by() {
+        let told = "memory: v413 24.1, v412 20, judged";
+        check("past", &format!("{told} look by look, by two hours of its replicas' past"));
+        check("means", &format!("{told} by means of 5 minutes"));
+    }
 }
