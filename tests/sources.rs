@@ -514,3 +514,43 @@ async fn haproxy_counts_what_clients_got_even_from_a_dead_upstream() {
     assert_eq!(told, [(TroubleKind::Unreachable, 0)], "{:?}", after.troubles);
     assert!(after.troubles[0].sentence.starts_with(&gone), "{:?}", after.troubles);
 }
+
+/// A level of three replicas of the baseline, every 30 s of the past 150 minutes: 10, 20 and 30, and a sawtooth of seven.
+fn past(now: Timestamp) -> String {
+    let seconds = now.micros() / 1_000_000;
+    let line = |pod: i64, at: i64| {
+        let value = pod * 10 + at % 7;
+        format!("q{{arm=\"v1\",instance=\"{pod}\"}} {value} {}\n", seconds - (300 - at) * 30)
+    };
+    let lines: String = (1..=3).flat_map(|pod| (0..=300).map(move |at| line(pod, at))).collect();
+    format!("# TYPE q gauge\n{lines}# EOF\n")
+}
+
+#[tokio::test]
+async fn replicas_of_two_hours_stand_side_by_side() {
+    install_crypto();
+    let now = SystemClock::default().wall();
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("past");
+    std::fs::write(&file, past(now)).expect("a written file");
+    let mut promtool = Command::new(find("promtool", "TIDEGATE_TEST_PROMTOOL"));
+    promtool.args(["tsdb", "create-blocks-from", "openmetrics"]);
+    let made = promtool.arg(file).arg(dir.path().join("data")).output().expect("a program");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let prometheus = Prometheus::start(dir, &[], Duration::from_secs(1)).await;
+
+    let level = |arm, label: &str| {
+        let query = format!("avg(q{{arm=\"{label}\"}})");
+        let from = From::Expression { source: SourceRef::Prometheus(name("default")), query };
+        Ask { check: 3, arm, counter: Counter::Level, from }
+    };
+    let asks = [level(Arm::Baseline, "v1"), level(Arm::Canary, "v2")];
+    let sources = sources(&prometheus.url(), Vec::new());
+    let told = sources.replicas(&asks, now, Duration::from_secs(30)).await;
+    let [replicas] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((replicas.check, replicas.pairs.len()), (3, 260));
+    let apart = |pair: &Option<[f64; 2]>| pair.map(|[one, others]| others - one);
+    assert!(replicas.pairs.iter().all(|pair| apart(pair) == Some(15.0)), "{replicas:?}");
+    let nobody = [level(Arm::Baseline, "v3"), level(Arm::Canary, "v2")];
+    assert_eq!(sources.replicas(&nobody, now, Duration::from_secs(30)).await, []);
+}

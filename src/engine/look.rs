@@ -9,11 +9,13 @@ use serde_json::json;
 use super::apart::{leave_out, not_heeded};
 use super::criteria::{criteria, rules};
 use super::increments::take_increments;
-use super::sample::{Answer, Ask, Point};
+use super::sample::{Answer, Ask, Past, Point, Replicas};
 use super::state::{Finding, Look, State};
 use super::unkept::Unkept;
 use crate::domain::{Generation, Timestamp, Weight};
-use crate::judge::{self, Evidence, Judgement, Kept, LookInput, Verdict, planning};
+use crate::judge::{
+    self, Evidence, Judgement, Kept, LookInput, Pair, Tolerance, Verdict, planning,
+};
 use crate::plan::{Check, Numbers, Of, Program, Splitter, Unit};
 
 /// Looks dropped after the canary first gets traffic: cold caches are no regression.
@@ -134,21 +136,34 @@ pub fn weigh(
 
 /// Takes a source's past in, oldest first: what was usual before the first shift. Where the live reads begin stays as it
 /// was, and once the canary has been looked at the past is over.
-pub fn learn(program: &Program, memory: &Memory, asks: &[Ask], answers: &[Answer]) -> Memory {
+pub fn learn(program: &Program, memory: &Memory, asks: &[Ask], past: &Past) -> Memory {
     let mut next = memory.clone();
     if memory.looks > 0 {
         return next;
     }
-    let mut past = Memory { evidence: memory.evidence.clone(), ..Memory::new(program) };
-    for answer in answers {
-        let seen = take_increments(&mut past, asks, answer, memory.generation);
-        if let Some(until) = past.until.filter(|_| !seen.began) {
-            learn_look(&mut past.evidence, &seen.checks, answer.until.since(until));
+    let mut then = Memory { evidence: memory.evidence.clone(), ..Memory::new(program) };
+    for answer in &past.answers {
+        let seen = take_increments(&mut then, asks, answer, memory.generation);
+        if let Some(until) = then.until.filter(|_| !seen.began) {
+            learn_look(&mut then.evidence, &seen.checks, answer.until.since(until));
         }
-        past.until = Some(answer.until);
+        then.until = Some(answer.until);
     }
-    next.evidence = past.evidence;
+    next.evidence = then.evidence;
+    let criteria = criteria(&program.plan);
+    for replicas in &past.replicas {
+        if let Some(tolerate) = criteria.get(replicas.check).and_then(|c| c.tolerate.as_ref()) {
+            learn_replicas(&mut next.evidence, replicas, tolerate);
+        }
+    }
     next
+}
+
+fn learn_replicas(evidence: &mut Evidence, replicas: &Replicas, tolerate: &Tolerance) {
+    for pair in &replicas.pairs {
+        let pair = pair.map(|[one, others]| Pair { canary: one, baseline: others });
+        evidence.learn_replicas(replicas.check, pair.as_ref(), replicas.every, tolerate);
+    }
 }
 
 /// One look at the baseline alone; `lasting`: what it covers, in the sources' time.

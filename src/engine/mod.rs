@@ -34,7 +34,8 @@ pub use due::due;
 pub use invariants::invariants;
 pub use look::{Learned, Memory, learn, weigh};
 pub use sample::{
-    Answer, Ask, Counter, From, Point, Pushed, Series, Trouble, TroubleKind, histogram_key,
+    Answer, Ask, Counter, From, Past, Point, Pushed, Replicas, Series, Trouble, TroubleKind,
+    histogram_key,
 };
 pub use start::initial;
 pub use state::{

@@ -1,5 +1,7 @@
 //! Numbers on their way to the judge: cumulative samples, and what is asked of a source.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Arm, Name, Segment, Timestamp};
@@ -119,6 +121,25 @@ pub struct Answer {
     pub until: Timestamp,
     /// Where a source could not say: `asks` it spoils, and the sentence for people.
     pub troubles: Vec<Trouble>,
+}
+
+/// What was before a rollout.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Past {
+    /// The looks that would have been made, oldest first.
+    pub answers: Vec<Answer>,
+    pub replicas: Vec<Replicas>,
+}
+
+/// A level of one of the baseline's replicas beside the others, in the past of its source: what its noise is like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replicas {
+    /// Position in the plan's [`items`](crate::plan::Plan::items).
+    pub check: usize,
+    /// Between two instants.
+    pub every: Duration,
+    /// Of the one and of the others at each instant, oldest first; `None` where there was none.
+    pub pairs: Vec<Option<[f64; 2]>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

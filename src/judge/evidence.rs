@@ -128,19 +128,22 @@ impl Evidence {
         }
     }
 
-    /// Takes one scrape of a level's history in, oldest first: the means of two halves of the baseline's replicas, in the
-    /// place of either arm. Enough from 2 hours and 240 scrapes on; without it levels are judged by means of 5 minutes.
-    pub fn learn_halves(
+    /// Takes one scrape of a level's history in, oldest first: one of the baseline's replicas and the mean of the others,
+    /// in the place of the canary and the baseline; `None` where there was none. `lasting`: since the scrape before.
+    /// Enough from 2 hours and 240 scrapes on; without it levels are judged by means of 5 minutes.
+    pub fn learn_replicas(
         &mut self,
         check: usize,
-        halves: &Pair,
+        replicas: Option<&Pair>,
         lasting: Duration,
         tolerate: &Tolerance,
     ) {
         let Some(check) = self.checks.get_mut(check) else { return };
-        check.compared.become_kind_of(&Numbers::Gauge(*halves));
+        if let Some(replicas) = replicas {
+            check.compared.become_kind_of(&Numbers::Gauge(*replicas));
+        }
         if let Compared::Gauge(gauge) = &mut check.compared {
-            gauge.learn(Some(halves), lasting, tolerate);
+            gauge.learn(replicas, lasting, tolerate);
         }
     }
 

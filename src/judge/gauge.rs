@@ -2,7 +2,7 @@
 //!
 //! Neighbouring scrapes resemble each other, and a test that takes them for independent reverts half of all healthy
 //! canaries. Two answers, chosen once at the first pair:
-//! - **whitened**, where two halves of the baseline were compared for at least 2 hours: an AR(1) process is fitted to
+//! - **whitened**, where replicas of the baseline were compared for at least 2 hours: an AR(1) process is fitted to
 //!   their difference, and what each difference of the arms adds to what the last one let expect goes into the normal
 //!   mixture of `normal`. Where noise lasts, a scrape counts little.
 //! - **means** of 5 minutes else, and the t e-process of a normal mean of unknown variance, its statistic divided by what
@@ -10,6 +10,7 @@
 //!
 //! Gauges are weak evidence and never vote for opening a step.
 
+use std::fmt;
 use std::time::Duration;
 
 use libm::{log, log1p};
@@ -78,6 +79,8 @@ struct Fit {
     xy: f64,
     yy: f64,
     lasting: Duration,
+    /// From one to the next.
+    every: Duration,
 }
 
 /// How scrapes are judged.
@@ -93,12 +96,24 @@ pub enum Mode {
     Means(Means),
 }
 
+/// The word for a [`Mode`] that has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// Look by look, by how the baseline's replicas differed before.
+    Past,
+    /// By means of 5 minutes.
+    Means,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Whitened {
     correlation: f64,
     deviation: f64,
-    /// The last excess, and how many scrapes ago that was.
-    last: Option<(f64, u32)>,
+    /// Apart in time that far, the history's scrapes were that correlated.
+    every: Duration,
+    /// The last excess, and how long ago that was.
+    last: Option<(f64, Duration)>,
     harm: Bets,
 }
 
@@ -114,6 +129,15 @@ pub struct Means {
     shared: f64,
 }
 
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Past => "past",
+            Self::Means => "means",
+        })
+    }
+}
+
 impl Pair {
     fn is_possible(&self) -> bool {
         self.canary.abs() <= LARGEST && self.baseline.abs() <= LARGEST
@@ -121,16 +145,20 @@ impl Pair {
 }
 
 impl GaugeEvidence {
-    /// Takes one scrape of the history in, oldest first: the means of two halves of the baseline's replicas, in the place
-    /// of either arm. `lasting` is the time since the scrape before. Enough from 2 hours and 240 scrapes on.
-    pub(super) fn learn(&mut self, halves: Option<&Pair>, lasting: Duration, tolerate: &Tolerance) {
+    /// Takes one scrape of the history in, oldest first: replicas of the baseline in the place of either arm. `lasting` is the time since the scrape before. Enough from 2 hours and 240 scrapes on.
+    pub(super) fn learn(
+        &mut self,
+        replicas: Option<&Pair>,
+        lasting: Duration,
+        tolerate: &Tolerance,
+    ) {
         let equal = Tolerance { ratio: 1.0, delta: 0.0 };
-        let Some(halves) = halves.filter(|halves| halves.is_possible()) else {
+        let Some(replicas) = replicas.filter(|replicas| replicas.is_possible()) else {
             self.history.last = None;
             return;
         };
-        self.choose_form(halves, tolerate);
-        if let Some(apart) = self.excess(halves, &equal, Worse::Higher) {
+        self.choose_form(replicas, tolerate);
+        if let Some(apart) = self.excess(replicas, &equal, Worse::Higher) {
             self.history.learn(apart, lasting);
         }
     }
@@ -157,7 +185,7 @@ impl GaugeEvidence {
         }
         match &mut self.mode {
             Mode::Unbegun => {}
-            Mode::Whitened(whitened) => whitened.update(excess, least, alpha),
+            Mode::Whitened(whitened) => whitened.update(excess, lasting, least, alpha),
             Mode::Means(means) => means.update(excess, lasting),
         }
     }
@@ -176,6 +204,15 @@ impl GaugeEvidence {
     /// The last pair, and how many there were; for people.
     pub(super) fn last(&self) -> Option<(Pair, u64)> {
         self.seen
+    }
+
+    /// What scrapes are judged by; `None` before the first pair.
+    pub(super) fn by(&self) -> Option<By> {
+        match self.mode {
+            Mode::Unbegun => None,
+            Mode::Whitened(_) => Some(By::Past),
+            Mode::Means(_) => Some(By::Means),
+        }
     }
 
     /// How scrapes are judged: chosen at the first pair, and anew should values at or below 0 end the log ratio.
@@ -228,6 +265,7 @@ impl Mode {
 impl Fit {
     fn learn(&mut self, apart: f64, lasting: Duration) {
         self.lasting = self.lasting.saturating_add(lasting);
+        self.every = lasting;
         if let Some(last) = self.last.replace(apart) {
             self.pairs += 1.0;
             self.xx += last * last;
@@ -241,10 +279,11 @@ impl Fit {
             return Mode::Means(Means::default());
         }
         let (correlation, deviation) = self.process();
-        Mode::Whitened(Whitened { correlation, deviation, last: None, harm: Bets::default() })
+        let (every, harm) = (self.every, Bets::default());
+        Mode::Whitened(Whitened { correlation, deviation, every, last: None, harm })
     }
 
-    /// Lag-1 correlation and residual deviation, both to the safe side. Least squares through 0, for the halves are
+    /// Lag-1 correlation and residual deviation, both to the safe side. Least squares through 0, for replicas are
     /// alike: what differs between them for good counts as noise that lasts. Then Kendall's bias, `(1 + 3a)/n`, and a
     /// standard error.
     fn process(&self) -> (f64, f64) {
@@ -259,22 +298,26 @@ impl Fit {
 }
 
 impl Whitened {
-    /// After `lag` scrapes the last excess still lets `a^lag` of it be expected, and that with the variance
-    /// `s^2 (1 - a^(2 lag))/(1 - a^2)`; the first scrape of all is one after an infinite lag.
-    fn update(&mut self, excess: Option<f64>, least: f64, alpha: f64) {
+    /// After `lag` scrapes of the history the last excess still lets `a^lag` of it be expected, and that with the
+    /// variance `s^2 (1 - a^(2 lag))/(1 - a^2)`; the first scrape of all is one after an infinite lag. Looks may be nearer
+    /// to each other than the history's scrapes, and then resemble each other more.
+    fn update(&mut self, excess: Option<f64>, lasting: Duration, least: f64, alpha: f64) {
+        let before = self.last.map(|(last, ago)| (last, ago.saturating_add(lasting)));
         let Some(excess) = excess else {
-            self.last = self.last.map(|(last, lag)| (last, lag.saturating_add(1)));
+            self.last = before;
             return;
         };
-        let deviation = self.deviation.max(least);
-        let (last, lag) = self.last.unwrap_or((0.0, u32::MAX));
-        self.last = Some((excess, 1));
-        if deviation <= 0.0 {
+        self.last = Some((excess, Duration::ZERO));
+        let lag = |ago: Duration| ago.as_secs_f64() / self.every.as_secs_f64();
+        let (last, lag) = before.map_or((0.0, f64::INFINITY), |(last, ago)| (last, lag(ago)));
+        let stays = libm::pow(self.correlation, lag);
+        let spread = (1.0 - stays * stays) / (1.0 - self.correlation * self.correlation);
+        let deviation = self.deviation.max(least) * spread.sqrt();
+        // Without any time in between, or any noise, a scrape adds nothing that could be weighed.
+        if !(spread > 0.0 && deviation > 0.0) {
             return;
         }
-        let stays = libm::pow(self.correlation, f64::from(lag));
-        let spread = (1.0 - stays * stays) / (1.0 - self.correlation * self.correlation);
-        let surprise = (excess - stays * last) / (deviation * spread.sqrt());
+        let surprise = (excess - stays * last) / deviation;
         let gain = (1.0 - stays) / spread.sqrt();
         // As the mixture takes it: `u/g` with the information `g^2`, so that the sums are those of `u g` and `g^2`.
         let surprise = surprise.clamp(-CLIP, CLIP);

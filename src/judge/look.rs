@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Requests};
 use super::evidence::{CheckEvidence, Evidence};
-use super::gauge::{GaugeEvidence, Pair};
+use super::gauge::{By, GaugeEvidence, Pair};
 use super::kinds::{Compared, value_margin};
 use super::mixture::log_sum;
 use super::numbers::Numbers;
@@ -73,6 +73,9 @@ pub struct Reading {
     /// Of values and levels, instead of counts.
     #[serde(default)]
     pub means: Option<Means>,
+    /// Of levels: what their noise is judged by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<By>,
     /// Evidence of harm of this check alone, natural logarithm; `None`: limits only.
     pub log_evidence: Option<f64>,
     /// What the next step must exclude, as an excess failure rate.
@@ -122,6 +125,7 @@ impl Default for Reading {
             step: Counts::default(),
             since: None,
             means: None,
+            by: None,
             log_evidence: None,
             margin: None,
             log_excluded: None,
@@ -426,6 +430,7 @@ impl Look<'_> {
             Compared::Gauge(gauge) => {
                 reading.what = What::Level;
                 reading.means = levels_of(gauge);
+                reading.by = gauge.by();
             }
             Compared::Shared(shared) => {
                 let together = shared.together();

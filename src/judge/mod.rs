@@ -47,7 +47,7 @@ pub use counts::{Counts, Requests, Tally};
 pub use criterion::{Criterion, Limit, LimitAction, LimitKind, Tolerance};
 pub use dispersion::Baseline;
 pub use evidence::Evidence;
-pub use gauge::Pair;
+pub use gauge::{By, Pair};
 pub use kept::{Chunk, Kept, Recomputed};
 pub use limits::Broken;
 pub use look::{Judgement, LookInput, Reading, look};

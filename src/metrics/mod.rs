@@ -15,6 +15,7 @@ mod prometheus;
 mod push;
 mod pushed;
 mod reading;
+mod replicas;
 mod reply;
 mod scrape;
 mod selector;

@@ -125,6 +125,22 @@ impl Prometheus {
         Ok(Reading { awaited: Duration::ZERO, ..self.reading(expression, vec![value]) })
     }
 
+    /// The values of a bare selector's series at instants `every` so far apart, in [since, until].
+    pub(super) async fn instants(
+        &self,
+        client: &reqwest::Client,
+        selector: &str,
+        since: Timestamp,
+        until: Timestamp,
+        every: Duration,
+        timeout: Duration,
+    ) -> Result<Vec<Found>, Failure> {
+        let step = format!("{}ms", every.as_millis());
+        let range = [("start", seconds(since)), ("end", seconds(until)), ("step", step)];
+        let range = range.into_iter().chain([("query", selector.to_owned())]).collect();
+        self.asked(selector).range(&self.page(client, "query_range", range, timeout).await?)
+    }
+
     fn asked<'a>(&'a self, query: &'a str) -> Asked<'a> {
         Asked { server: &self.shown, query }
     }
@@ -177,11 +193,22 @@ impl Prometheus {
         until: Timestamp,
         timeout: Duration,
     ) -> Result<Page, Failure> {
+        let at = vec![("query", query), ("time", seconds(until))];
+        self.page(client, "query", at, timeout).await
+    }
+
+    async fn page(
+        &self,
+        client: &reqwest::Client,
+        endpoint: &str,
+        parameters: Vec<(&str, String)>,
+        timeout: Duration,
+    ) -> Result<Page, Failure> {
         let waiting = tokio::time::timeout(timeout, self.turns.acquire()).await;
         // Nobody closes the semaphore: what is left is that the turn did not come.
         let Ok(Ok(_turn)) = waiting else { return Err(slow(&self.shown, timeout)) };
-        let url = format!("{}/api/v1/query", self.server.url.trim_end_matches('/'));
-        let mut request = client.get(url).query(&[("query", query), ("time", seconds(until))]);
+        let url = format!("{}/api/v1/{endpoint}", self.server.url.trim_end_matches('/'));
+        let mut request = client.get(url).query(&parameters);
         if let Some(token) = &self.server.token {
             let broken = |why| {
                 let told = format!("the token for {} cannot be read: {why}", self.shown);

@@ -9,7 +9,8 @@ use super::slot::{FLUSH_EVERY, Pending, STORE_RETRY, Slot, Writing};
 use crate::clock::Mono;
 use crate::domain::{Actor, Generation, Name, RolloutName, Timestamp, Weight};
 use crate::engine::{
-    Answer, Ask, Command, Event, Memory, Phase, State, Unkept, asks, decide, due, learn, weigh,
+    Answer, Ask, Command, Event, Memory, Past, Phase, State, Unkept, asks, decide, due, learn,
+    weigh,
 };
 use crate::plan::Program;
 use crate::store::{Commit, Committed, Flush, Stored};
@@ -47,10 +48,10 @@ pub enum Input {
         answer: Answer,
         lag: Duration,
     },
-    /// Answers [`Op::History`]: oldest first, or which source could not say and why.
+    /// Answers [`Op::History`]: what was before, or which source could not say and why.
     History {
         name: RolloutName,
-        past: Result<Vec<Answer>, String>,
+        past: Result<Past, String>,
     },
     /// `None`: the store failed, and nobody knows whether it happened.
     Committed {
@@ -135,7 +136,7 @@ impl Core {
             }
             Input::History { name, past } => {
                 let pending = match past {
-                    Ok(answers) => Pending::Past(answers),
+                    Ok(past) => Pending::Past(past),
                     Err(detail) => Pending::Event(Event::NoHistory { detail }),
                 };
                 self.enqueue(&name, pending, now);
@@ -486,8 +487,8 @@ fn decide_one(slot: &mut Slot, pending: Pending, now: Now) -> Option<Op> {
                 None => return remember(slot, None, Some(memory), now),
             }
         }
-        Pending::Past(answers) => {
-            let memory = learn(&stored.program, &stored.memory, &slot.asks, answers);
+        Pending::Past(past) => {
+            let memory = learn(&stored.program, &stored.memory, &slot.asks, past);
             return remember(slot, None, Some(memory), now);
         }
     };

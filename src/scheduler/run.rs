@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::core::{Core, Input, Op};
 use super::service::Service;
 use crate::domain::{Name, RolloutName, human};
-use crate::engine::{Ask, From, Phase};
+use crate::engine::{Ask, From, Past, Phase};
 use crate::metrics::Sources;
 use crate::plan::{Program, SourceRef};
 use crate::store::{Commit, StoreError, Stored};
@@ -219,8 +219,14 @@ impl Adapter {
         });
     }
 
-    /// Asks who keeps history, and never for long: the rollout has begun.
+    /// Asks who keeps history, and never for long: the rollout has begun. Counters and levels are apart, so that neither
+    /// waits for the other.
     fn history(&self, name: RolloutName, asks: Arc<[Ask]>) {
+        self.levels_before(name.clone(), asks.clone());
+        self.counted_before(name, asks);
+    }
+
+    fn counted_before(&self, name: RolloutName, asks: Arc<[Ask]>) {
         let keepers = keepers(&asks);
         if keepers.is_empty() {
             return;
@@ -231,10 +237,23 @@ impl Adapter {
             let past = sources.history(&asks, until, HISTORY_LOOKS, HISTORY_LOOK);
             let past = match tokio::time::timeout(HISTORY_WITHIN, past).await {
                 Ok(answers) if answers.is_empty() => Err(format!("{keepers}: it had no answer")),
-                Ok(answers) => Ok(answers),
+                Ok(answers) => Ok(Past { answers, ..Past::default() }),
                 Err(_) => Err(format!("{keepers}: no answer within {}", human(HISTORY_WITHIN))),
             };
             service.report(Input::History { name, past });
+        });
+    }
+
+    /// A level without a past is judged all the same, and nobody need hear of it.
+    fn levels_before(&self, name: RolloutName, asks: Arc<[Ask]>) {
+        let (service, sources) = (self.service.clone(), self.sources.clone());
+        tokio::spawn(async move {
+            let replicas = sources.replicas(&asks, service.now().wall, HISTORY_LOOK);
+            let replicas = tokio::time::timeout(HISTORY_WITHIN, replicas).await.unwrap_or_default();
+            if !replicas.is_empty() {
+                let past = Ok(Past { replicas, ..Past::default() });
+                service.report(Input::History { name, past });
+            }
         });
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::core::Now;
 use crate::clock::Mono;
-use crate::engine::{Answer, Ask, Event, Phase, asks};
+use crate::engine::{Answer, Ask, Event, Past, Phase, asks};
 use crate::store::Stored;
 
 /// Looks that changed nothing worth a journal line are stored at most this often.
@@ -24,8 +24,8 @@ pub(super) enum Pending {
         lasting: Duration,
         lag: Duration,
     },
-    /// What a source remembers of the time before, oldest first.
-    Past(Vec<Answer>),
+    /// What a source remembers of the time before.
+    Past(Past),
 }
 
 /// What the store was asked and has not answered.

@@ -11,7 +11,8 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 
 /// Scrapes its targets into a directory that is gone with it.
 pub struct Prometheus {
-    dir: tempfile::TempDir,
+    /// Its samples are in `data`.
+    pub dir: tempfile::TempDir,
     port: u16,
     child: Option<Program>,
 }

@@ -160,8 +160,14 @@ fn means_told(check: &CheckView, means: &MeansView, [canary, baseline]: [&str; 2
         }
         _ => String::new(),
     };
+    let by = match check.judged_by.as_deref() {
+        Some("past") => ", judged look by look, by two hours of its replicas' past",
+        Some(_) => ", judged by means of 5 minutes",
+        None => "",
+    };
     let (name, what) = (&check.name, &check.what);
-    format!("{name}: the {what} is {} on {canary}, {} on {baseline}{of}", value(*new), value(*old))
+    let (new, old) = (value(*new), value(*old));
+    format!("{name}: the {what} is {new} on {canary}, {old} on {baseline}{of}{by}")
 }
 
 fn counts_told(check: &CheckView, [canary, baseline]: [&str; 2]) -> String {
@@ -223,6 +229,15 @@ mod tests {
         check(
             &json!({ "what": "level", "means": means }),
             "basket: the level is 28 on v2, 39.9 on v1; tolerated 1.1x.",
+        );
+        check(
+            &json!({ "what": "level", "means": means, "judged_by": "past" }),
+            "basket: the level is 28 on v2, 39.9 on v1, judged look by look, by two hours of its \
+             replicas' past; tolerated 1.1x.",
+        );
+        check(
+            &json!({ "what": "level", "means": means, "judged_by": "means" }),
+            "basket: the level is 28 on v2, 39.9 on v1, judged by means of 5 minutes; tolerated 1.1x.",
         );
         check(
             &json!({ "what": "failed" }),

@@ -216,6 +216,10 @@ pub struct CheckView {
     /// Means of both arms, of values and levels.
     #[serde(default)]
     pub means: Option<MeansView>,
+    /// Of a level: `past` where each look counts, by how the baseline's replicas differed in the two hours before;
+    /// `means` of 5 minutes else.
+    #[serde(default)]
+    pub judged_by: Option<String>,
     /// Whether it shows harm by itself; of all such names at most 5 % are wrong, in expectation.
     #[serde(default)]
     pub blamed: bool,

@@ -1,10 +1,15 @@
 //! What was before: a source's past, and what an earlier rollout of the route learned.
 
+use std::time::Duration;
+
 use super::laws::PLAN;
 use super::play::program;
-use crate::domain::{Arm, Timestamp};
-use crate::engine::{Answer, Ask, Counter, Memory, Point, Series, asks, learn};
-use crate::plan::Program;
+use crate::domain::{Arm, Timestamp, Weight};
+use crate::engine::{
+    Answer, Ask, Counter, Memory, Past, Point, Replicas, Series, asks, criteria, learn, rules,
+};
+use crate::judge::{self, LookInput, Numbers, Pair};
+use crate::plan::{self, Item, Program};
 
 /// An hour in looks of half a minute: 3,000 requests each on the baseline, 30 failed.
 fn hour(asks: &[Ask]) -> Vec<Answer> {
@@ -28,7 +33,8 @@ fn hour(asks: &[Ask]) -> Vec<Answer> {
 
 fn learned(program: &Program, memory: &Memory) -> Memory {
     let asks = asks(program);
-    learn(program, memory, &asks, &hour(&asks))
+    let past = Past { answers: hour(&asks), ..Past::default() };
+    learn(program, memory, &asks, &past)
 }
 
 #[test]
@@ -60,4 +66,44 @@ fn a_rollout_starts_from_what_the_one_before_learned() {
         Memory::new(&program).start_from(&program, &Default::default()),
         Memory::new(&program)
     );
+}
+
+/// What the judge makes of a level whose baseline had these pairs, 30 s apart.
+fn mode(pairs: Vec<Option<[f64; 2]>>) -> String {
+    let levels = "checks: { memory: { value: 'avg(mem{$arm})', tolerate: 1.2x }, \
+                  errors: { tolerate: 1.1x } }";
+    let program = program(&format!("{PLAN}{levels}"));
+    let is_level = |item: &Item<'_>| matches!(item.check.numbers, plan::Numbers::Gauge { .. });
+    let check = program.plan.items().iter().position(is_level).expect("a level");
+    let replicas = Replicas { check, every: Duration::from_secs(30), pairs };
+    let past = Past { replicas: vec![replicas], ..Past::default() };
+    let memory = learn(&program, &Memory::new(&program), &asks(&program), &past);
+    let mut checks = vec![None; program.plan.items().len()];
+    checks[check] = Some(Numbers::Gauge(Pair { canary: 101.0, baseline: 100.0 }));
+    let input = LookInput {
+        weight: Weight::from_ppm(100_000).expect("a weight"),
+        control: true,
+        history: false,
+        harm: 0.0,
+        ahead: Vec::new(),
+        lasting: Duration::from_secs(30),
+        checks,
+        split: None,
+        sticky: false,
+    };
+    let (rules, criteria) = (rules(&program), criteria(&program.plan));
+    let (_, judgement) = judge::look(&rules, &criteria, &memory.evidence, &input);
+    format!("{:?}", judgement.readings[check].by)
+}
+
+#[test]
+fn a_level_with_two_hours_of_replicas_is_judged_by_them() {
+    let past = |instants: u32, gaps: bool| {
+        let pair = |at| Some([100.0 + f64::from(at % 7), 100.0 + f64::from(at % 5)]);
+        (0..instants).map(|at| pair(at).filter(|_| !gaps || at % 2 == 0)).collect()
+    };
+    assert_eq!(mode(past(240, false)), "Some(Past)");
+    assert_eq!(mode(past(239, false)), "Some(Means)");
+    assert_eq!(mode(past(400, true)), "Some(Means)", "no two of them are neighbours");
+    assert_eq!(mode(Vec::new()), "Some(Means)");
 }

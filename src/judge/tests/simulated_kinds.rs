@@ -111,6 +111,37 @@ impl Scraped {
     }
 }
 
+/// One canary beside many replicas, its history one of them beside the others, 30 s apart.
+struct Fleet {
+    replicas: usize,
+    /// Of what is 30 s apart.
+    correlation: f64,
+    look: Duration,
+}
+
+impl Fleet {
+    fn is_reverted(&self, seed: u64) -> bool {
+        let (mut chance, mut evidence) = (Chance::new(seed), GaugeEvidence::default());
+        let mut noise: Vec<f64> = (0..=self.replicas).map(|_| chance.normal()).collect();
+        let mut pair = |lasting: Duration, others: usize| {
+            let stays = libm::pow(self.correlation, lasting.as_secs_f64() / SCRAPE.as_secs_f64());
+            let fresh = (1.0 - stays * stays).sqrt();
+            noise.iter_mut().for_each(|n| *n = stays * *n + fresh * chance.normal());
+            let level = |noise: &f64| 500.0 * libm::exp(0.1 * noise);
+            let baseline = noise[1..=others].iter().map(level).sum::<f64>() / others as f64;
+            Pair { canary: level(&noise[0]), baseline }
+        };
+        for _ in 0..260 {
+            evidence.learn(Some(&pair(SCRAPE, self.replicas - 1)), SCRAPE, &ratio(1.0));
+        }
+        (0..40 * 60 / self.look.as_secs()).any(|_| {
+            let scrape = pair(self.look, self.replicas);
+            evidence.update(Some(&scrape), self.look, &ratio(1.0), Worse::Higher, ALPHA);
+            evidence.log_evidence() >= libm::log(1.0 / ALPHA)
+        })
+    }
+}
+
 /// At most alpha, with two standard errors of the count for chance.
 #[track_caller]
 fn check_false_alarms(reverted: usize, rollouts: u64, allowed: f64) {
@@ -172,4 +203,13 @@ fn a_gauge_a_fifth_higher_is_found_at_once_with_a_history_and_slowly_without() {
     check_detection(&worse.reverted(60), 60, 0.99, 4.8);
     check_detection(&Scraped { correlation: 0.5, ..worse }.reverted(60), 60, 0.97, 13.0);
     check_detection(&Scraped { history: 0, ..worse }.reverted(60), 60, 0.97, 66.0);
+}
+
+#[test]
+fn one_canary_beside_many_replicas_is_no_harm_however_long_the_looks() {
+    for (correlation, look) in [(0.0, 30), (0.5, 10), (0.9, 10), (0.9, 60)] {
+        let fleet = Fleet { replicas: 16, correlation, look: Duration::from_secs(look) };
+        let reverted = (0..100).filter(|seed| fleet.is_reverted(*seed)).count();
+        check_false_alarms(reverted, 100, ALPHA);
+    }
 }
