@@ -135,10 +135,11 @@ pub fn weigh(
 }
 
 /// Takes a source's past in, oldest first: what was usual before the first shift. Where the live reads begin stays as it
-/// was, and once the canary has been looked at the past is over.
+/// was, and once the canary has been judged the past is over: a first read, which only says where counters stand, is no
+/// judgement yet, and comes as soon as the past does.
 pub fn learn(program: &Program, memory: &Memory, asks: &[Ask], past: &Past) -> Memory {
     let mut next = memory.clone();
-    if memory.looks > 0 {
+    if memory.judged > 0 {
         return next;
     }
     let mut then = Memory { evidence: memory.evidence.clone(), ..Memory::new(program) };

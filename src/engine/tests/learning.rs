@@ -47,10 +47,18 @@ fn a_past_teaches_the_usual_failures_and_moves_no_cursor() {
 }
 
 #[test]
-fn once_the_canary_was_looked_at_the_past_is_over() {
+fn once_the_canary_was_judged_the_past_is_over() {
     let program = program(PLAN);
-    let late = Memory { looks: 1, ..Memory::new(&program) };
+    let late = Memory { judged: 1, ..Memory::new(&program) };
     assert_eq!(learned(&program, &late), late);
+}
+
+/// The first read is asked for in the same moment as the past, and answers sooner.
+#[test]
+fn a_past_that_comes_after_the_first_read_still_teaches() {
+    let program = program(PLAN);
+    let read = Memory { looks: 1, ..Memory::new(&program) };
+    assert_ne!(learned(&program, &read).evidence, read.evidence);
 }
 
 #[test]
