@@ -149,7 +149,8 @@ fn checks(view: &RolloutView, layout: &Layout) -> Option<String> {
     ];
     let mut rows = vec![head.map(|h| layout.paint.dim(&h)).to_vec()];
     rows.extend(view.checks.iter().map(|c| check(c, layout)));
-    if let Some(all) = view.evidence.as_ref().filter(|_| view.checks.len() > 1) {
+    let of_canary = view.checks.iter().filter(|check| check.together.is_none()).count();
+    if let Some(all) = view.evidence.as_ref().filter(|_| of_canary > 1) {
         let blank = String::new;
         let odds = format!("{:<13} {}", all.text, bar(all.towards_limit, layout));
         rows.push(vec!["all".to_owned(), blank(), blank(), blank(), odds]);
@@ -161,7 +162,8 @@ fn check(check: &CheckView, layout: &Layout) -> Vec<String> {
     if let Some(both) = &check.together {
         let text = if both.worse { layout.paint.red(&both.text) } else { both.text.clone() };
         let cell = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
-        return vec![check.name.clone(), cell(&both.now), cell(&both.before), text, String::new()];
+        // Beside nothing, for it is long: in the last column it widens no other.
+        return vec![check.name.clone(), cell(&both.now), cell(&both.before), String::new(), text];
     }
     let [canary, baseline] = arms(check);
     let ratio = match &check.means {
